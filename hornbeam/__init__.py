@@ -1,0 +1,2 @@
+"""Hornbeam."""
+from hornbeam.backends.registry import use_backend

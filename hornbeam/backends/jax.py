@@ -1,0 +1,328 @@
+"""JAX: the default engine."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from hornbeam import tree
+from hornbeam.backends import windows
+from hornbeam.backends.numpy import native_dtype, to_array
+from hornbeam.backends.protocol import Array, Backend
+
+NATIVE = """logaddexp linspace tril triu diagonal trace outer vdot inner tensordot logsumexp
+isin roll repeat tile moveaxis swapaxes split var std median quantile""".split()
+
+
+class JaxBackend(Backend):
+    """The protocol on JAX arrays, concrete and traced."""
+
+    name = "jax"
+    pip = "jax"
+    xp = jnp
+    native = frozenset(NATIVE) - {"var", "std"}
+
+    # ------------------------------------------------------------------ arrays and their properties
+
+    def array_types(self) -> tuple[type, ...]:
+        return (jax.Array, jax.core.Tracer)
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        if isinstance(x, (jax.Array, jax.core.Tracer)):
+            return x if dtype is None else self.cast(x, dtype)
+        array = to_array(x, dtype)
+        if array.dtype.itemsize < 8:
+            return jnp.asarray(array)
+        with jax.enable_x64(True):
+            return jnp.asarray(array)
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.asarray(x)
+
+    def is_concrete(self, x: Array) -> bool:
+        return not isinstance(x, jax.core.Tracer)
+
+    def native_dtype(self, dtype: str) -> Any:
+        return native_dtype(dtype)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        target = native_dtype(dtype)
+        if x.dtype == target:
+            return x
+        if x.dtype.kind == "c" and target.kind != "c":
+            x = x.real  # asking for a real dtype is asking for the real part: no warning
+        if target.itemsize < 8 and x.dtype.itemsize < 8:
+            return lax.convert_element_type(x, target)
+        with jax.enable_x64(True):
+            return lax.convert_element_type(x, target)
+
+    def wide(self) -> AbstractContextManager[Any]:
+        return jax.enable_x64(True)  # type: ignore[no-any-return]
+
+    def devices(self) -> list[str]:
+        return [f"{d.platform}:{d.id}" for d in jax.devices()]
+
+    def synchronize(self, x: Any) -> None:
+        jax.block_until_ready(x)
+
+    # ------------------------------------------------------------------------ autodiff, compilation
+
+    def value_and_grad(
+        self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
+    ) -> tuple[tuple[Array, Any], list[Array]]:
+        return jax.value_and_grad(fn, has_aux=True)(values)
+
+    def stop_gradient(self, x: Array) -> Array:
+        return lax.stop_gradient(x)
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.custom_gradient(fn)  # type: ignore[no-any-return]
+
+    def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
+        return _Compiled(fn, donate)
+
+    # ---------------------------------------------------------------------------------- control flow
+
+    def scan(
+        self,
+        fn: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        return lax.scan(fn, init, xs, length=length, reverse=reverse)
+
+    def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        return lax.cond(predicate, true_fn, false_fn)
+
+    def while_loop(
+        self, cond: Callable[[Any], Array], body: Callable[[Any], Any], state: Any
+    ) -> Any:
+        return lax.while_loop(cond, body, state)
+
+    def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.vmap(fn)
+
+    # ------------------------------------------- primitives whose names or arguments differ from jnp
+
+    def full(self, shape: Sequence[int], value: Any, dtype: str) -> Array:
+        return jnp.full(shape, value, native_dtype(dtype))
+
+    def zeros(self, shape: Sequence[int], dtype: str) -> Array:
+        return jnp.zeros(shape, native_dtype(dtype))
+
+    def ones(self, shape: Sequence[int], dtype: str) -> Array:
+        return jnp.ones(shape, native_dtype(dtype))
+
+    def arange(self, start: Any, stop: Any, step: Any, dtype: str) -> Array:
+        return jnp.arange(start, stop, step, native_dtype(dtype))
+
+    def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
+        return jnp.concatenate(arrays, axis)
+
+    def pad(self, x: Array, widths: Any, mode: str = "constant", value: Any = 0) -> Array:
+        extra = {"constant_values": value} if mode == "constant" else {}
+        return jnp.pad(x, widths, mode=mode, **extra)
+
+    def argsort(self, x: Array, axis: int = -1) -> Array:
+        return jnp.argsort(x, axis=axis, stable=True)
+
+    def bitwise_not(self, x: Array) -> Array:
+        return jnp.bitwise_not(x)
+
+    def erf(self, x: Array) -> Array:
+        return lax.erf(x)
+
+    def erfinv(self, x: Array) -> Array:
+        return lax.erf_inv(x)
+
+    def lgamma(self, x: Array) -> Array:
+        return lax.lgamma(x)
+
+    def scatter_add(self, x: Array, index: Any, updates: Array) -> Array:
+        return x.at[index].add(updates)
+
+    def scatter_set(self, x: Array, index: Any, updates: Array) -> Array:
+        return x.at[index].set(updates)
+
+    def slice(self, x: Array, starts: Sequence[Any], sizes: Sequence[int]) -> Array:
+        return lax.dynamic_slice(x, starts, sizes)
+
+    def slice_update(self, x: Array, starts: Sequence[Any], updates: Array) -> Array:
+        return lax.dynamic_update_slice(x, updates, starts)
+
+    # ------------------------------------------------------------- overrides, each with its reason
+
+    def rsqrt(self, x: Array) -> Array:
+        """One instruction instead of two."""
+        return lax.rsqrt(x)
+
+    def sigmoid(self, x: Array) -> Array:
+        """XLA's logistic is stable in both tails and fuses."""
+        return lax.logistic(x)
+
+    def relu(self, x: Array) -> Array:
+        """`jax.nn.relu` keeps the gradient at 0 equal to 0 without a `where`."""
+        return jax.nn.relu(x)
+
+    def top_k(self, x: Array, k: int, sorted: bool = True) -> Any:
+        """A partial sort instead of a whole one."""
+        return tuple(lax.top_k(x, k))
+
+    def conv(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+    ) -> Array:
+        """XLA's convolution: 20 times the speed of shifted products on a CPU."""
+        plan = windows.plan(inputs.ndim - 2, strides, dilation_rate, data_format)
+        spatial = "DHW"[-plan.ndim :]
+        layout = f"N{spatial}C" if plan.channels_last else f"NC{spatial}"
+        sizes = plan.spatial(inputs.shape)
+        pads = windows.pads(sizes, kernel.shape[: plan.ndim], plan, padding)
+        cut = _avoids_slow_path(plan, pads)
+        if cut:
+            pads = [*pads[:-1], (0, 1)]
+        channels = inputs.shape[plan.channel_axis]
+        out = lax.conv_general_dilated(
+            inputs,
+            kernel,
+            plan.strides,
+            pads,
+            rhs_dilation=plan.dilations,
+            dimension_numbers=(layout, f"{spatial}IO", layout),
+            feature_group_count=channels // kernel.shape[-2],
+        )
+        if cut:
+            axis = inputs.ndim - 2 if plan.channels_last else inputs.ndim - 1
+            out = lax.slice_in_dim(out, 0, out.shape[axis] - 1, axis=axis)
+        return out
+
+    def max_pool(
+        self,
+        inputs: Array,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
+        """One windowed reduction instead of a maximum over shifted slices."""
+        window, steps, pads = _pool_window(inputs, pool_size, strides, padding, data_format)
+        lowest: Any = -np.inf
+        if not jnp.issubdtype(inputs.dtype, jnp.floating):
+            lowest = jnp.iinfo(inputs.dtype).min
+        return lax.reduce_window(inputs, np.asarray(lowest, inputs.dtype), lax.max, window, steps, pads)
+
+    def average_pool(
+        self,
+        inputs: Array,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
+        """As for `max_pool`; padding does not count towards the mean."""
+        window, steps, pads = _pool_window(inputs, pool_size, strides, padding, data_format)
+        total = lax.reduce_window(inputs, np.asarray(0, inputs.dtype), lax.add, window, steps, pads)
+        if padding == "valid":
+            return total / np.asarray(np.prod(window), inputs.dtype)
+        ones = jnp.ones(inputs.shape, inputs.dtype)
+        return total / lax.reduce_window(ones, np.asarray(0, ones.dtype), lax.add, window, steps, pads)
+
+    # ---------------------------------------------------------------------------------------- random
+
+    def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return jax.random.uniform(_key(key), shape, native_dtype(dtype))
+
+    def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return jax.random.normal(_key(key), shape, native_dtype(dtype))
+
+    def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
+        return jax.random.randint(_key(key), shape, low, high, jnp.int32)
+
+    def random_permutation(self, key: Array, n: int) -> Array:
+        return jax.random.permutation(_key(key), n).astype(jnp.int32)
+
+
+def _key(words: Array) -> Array:
+    return jax.random.wrap_key_data(jnp.asarray(words, jnp.uint32), impl="threefry2x32")
+
+
+@functools.cache
+def _on_cpu() -> bool:
+    return bool(jax.default_backend() == "cpu")
+
+
+def _avoids_slow_path(plan: windows.Plan, pads: Sequence[tuple[int, int]]) -> bool:
+    """Whether to pad by a column that is cut off again.
+
+    XLA's CPU compiler (jaxlib 0.10.2) takes a path for unpadded convolutions that is 2 to 4 times
+    slower than the one for padded ones: 160 ms against 72 ms, forward and backward, for
+    128x26x26x32 * 3x3x32x32.
+    """
+    plain = all(s == 1 for s in (*plan.strides, *plan.dilations))
+    return _on_cpu() and plain and plan.ndim == 2 and all(p == (0, 0) for p in pads)
+
+
+def _pool_window(
+    x: Array, pool_size: Any, strides: Any, padding: str, data_format: str | None
+) -> tuple[tuple[int, ...], tuple[int, ...], list[tuple[int, int]]]:
+    size = windows.spread(pool_size, x.ndim - 2, "pool_size")
+    plan = windows.plan(x.ndim - 2, strides or size, 1, data_format)
+    pads = windows.pads(plan.spatial(x.shape), size, plan, padding)
+    window = plan.with_channels(size, 1)
+    return window, plan.with_channels(plan.strides, 1), list(plan.with_channels(pads, (0, 0)))
+
+
+class _Compiled:
+    """``jax.jit`` that keeps 64-bit arguments 64 bits wide.
+
+    JAX without ``jax_enable_x64`` narrows them at the door.  The flag is on while arguments cross the
+    door, and inside only where the state itself (the first argument) holds 64-bit numbers, so that
+    the user's own JAX code sees JAX's defaults.
+    """
+
+    def __init__(self, fn: Callable[..., Any], donate: bool) -> None:
+        self._wide_state: bool | None = None
+
+        def body(*args: Any) -> Any:
+            with jax.enable_x64(bool(self._wide_state)):
+                return fn(*args)
+
+        self._jitted = jax.jit(body, donate_argnums=(0,) if donate else ())
+
+    def __call__(self, *args: Any) -> Any:
+        if self._wide_state is None:
+            self._wide_state = _any_wide(args[0]) if args else False
+        if self._wide_state or _any_wide(args[1:]):
+            with jax.enable_x64(True):
+                return self._jitted(*args)
+        return self._jitted(*args)
+
+    def compilations(self) -> int:
+        """How many signatures have been compiled so far."""
+        return int(self._jitted._cache_size())
+
+
+def _any_wide(structure: Any) -> bool:
+    return any(
+        hasattr(leaf, "dtype") and leaf.dtype.itemsize >= 8 and leaf.dtype.name != "complex64"
+        for leaf in tree.flatten(structure)
+    )
+
+
+def make() -> Backend:
+    """The backend, for the registry."""
+    return JaxBackend()

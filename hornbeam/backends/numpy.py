@@ -1,0 +1,196 @@
+"""NumPy: the reference engine.  It has no gradients; its results are what the others are held to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+
+from hornbeam import dtypes, tree
+from hornbeam.backends.protocol import Array, Backend
+
+NATIVE = """logaddexp linspace tril triu diagonal trace outer vdot inner tensordot
+isin roll repeat tile moveaxis swapaxes split""".split()
+
+
+def native_dtype(name: str) -> np.dtype[Any]:
+    """NumPy's dtype object for a Hornbeam name ('bfloat16' and 'float8_*' come from ml_dtypes)."""
+    extension = getattr(ml_dtypes, name, None)
+    return np.dtype(extension if extension is not None else name)
+
+
+def to_array(x: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
+    """`x` as a NumPy array, Python numbers and lists of them in the default dtypes."""
+    if dtype is not None:
+        return np.asarray(x, native_dtype(dtype))
+    if hasattr(x, "dtype") or hasattr(x, "__array__"):
+        return np.asarray(x)
+    array = np.asarray(x)
+    if array.dtype == np.float64 and not _holds_arrays(x):
+        return array.astype(native_dtype(dtypes.floatx()))
+    if array.dtype == np.int64 and not _holds_arrays(x):
+        return array.astype(np.int32) if np.all(np.abs(array) < 2**31) else array
+    return array
+
+
+def _holds_arrays(x: Any) -> bool:
+    if isinstance(x, (list, tuple)):
+        return any(_holds_arrays(item) for item in x[:1])
+    return hasattr(x, "dtype")
+
+
+class NumpyBackend(Backend):
+    """The protocol on NumPy arrays."""
+
+    name = "numpy"
+    pip = "numpy"
+    differentiable = False
+    compiled = False
+    xp = np
+    native = frozenset(NATIVE)
+
+    def array_types(self) -> tuple[type, ...]:
+        return (np.ndarray, np.generic)
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        return to_array(x, dtype)
+
+    def to_numpy(self, x: Array) -> Any:
+        return np.asarray(x)
+
+    def native_dtype(self, dtype: str) -> Any:
+        return native_dtype(dtype)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return np.asarray(x).astype(native_dtype(dtype))
+
+    # --- primitives whose names or arguments differ from NumPy's
+
+    def full(self, shape: Sequence[int], value: Any, dtype: str) -> Array:
+        return np.full(shape, value, native_dtype(dtype))
+
+    def zeros(self, shape: Sequence[int], dtype: str) -> Array:
+        return np.zeros(shape, native_dtype(dtype))
+
+    def ones(self, shape: Sequence[int], dtype: str) -> Array:
+        return np.ones(shape, native_dtype(dtype))
+
+    def arange(self, start: Any, stop: Any, step: Any, dtype: str) -> Array:
+        return np.arange(start, stop, step).astype(native_dtype(dtype))
+
+    def pad(self, x: Array, widths: Any, mode: str = "constant", value: Any = 0) -> Array:
+        extra = {"constant_values": value} if mode == "constant" else {}
+        return np.pad(x, widths, mode=mode, **extra)  # type: ignore[call-overload]
+
+    def argsort(self, x: Array, axis: int = -1) -> Array:
+        return np.argsort(x, axis=axis, kind="stable")
+
+    def bitwise_not(self, x: Array) -> Array:
+        return np.invert(x)
+
+    def erf(self, x: Array) -> Array:
+        from scipy import special
+
+        return special.erf(_wide_enough(x)).astype(x.dtype)
+
+    def erfinv(self, x: Array) -> Array:
+        from scipy import special
+
+        return special.erfinv(_wide_enough(x)).astype(x.dtype)
+
+    def lgamma(self, x: Array) -> Array:
+        from scipy import special
+
+        return special.gammaln(_wide_enough(x)).astype(x.dtype)
+
+    def scatter_add(self, x: Array, index: Any, updates: Array) -> Array:
+        result = np.array(x)
+        np.add.at(result, index, updates)
+        return result
+
+    def scatter_set(self, x: Array, index: Any, updates: Array) -> Array:
+        result = np.array(x)
+        result[index] = updates
+        return result
+
+    def slice(self, x: Array, starts: Sequence[Any], sizes: Sequence[int]) -> Array:
+        return x[_window(x.shape, starts, sizes)]
+
+    def slice_update(self, x: Array, starts: Sequence[Any], updates: Array) -> Array:
+        return self.scatter_set(x, _window(x.shape, starts, updates.shape), updates)
+
+    # --- control flow runs as it is written
+
+    def scan(
+        self,
+        fn: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        leaves = tree.flatten(xs)
+        steps = range(len(leaves[0]) if leaves else length or 0)
+        carry, ys = init, []
+        for i in reversed(steps) if reverse else steps:
+            carry, y = fn(carry, tree.map_structure(lambda leaf, i=i: leaf[i], xs))
+            ys.append(y)
+        if reverse:
+            ys.reverse()
+        if not ys:
+            raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
+        return carry, tree.map_structure(lambda *leaves: np.stack(leaves), *ys)
+
+    def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        return true_fn() if predicate else false_fn()
+
+    def while_loop(
+        self, cond: Callable[[Any], Array], body: Callable[[Any], Any], state: Any
+    ) -> Any:
+        while cond(state):
+            state = body(state)
+        return state
+
+    def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        def mapped(*args: Any) -> Any:
+            count = len(tree.flatten(args)[0])
+            rows = [fn(*tree.map_structure(lambda a, i=i: a[i], args)) for i in range(count)]
+            return tree.map_structure(lambda *leaves: np.stack(leaves), *rows)
+
+        return mapped
+
+    # --- random numbers: Philox, keyed
+
+    def _generator(self, key: Array) -> np.random.Generator:
+        words = np.asarray(key, np.uint64)
+        return np.random.Generator(np.random.Philox(key=words))
+
+    def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        drawn = self._generator(key).random(shape, np.float32 if dtype != "float64" else np.float64)
+        below_one = np.nextafter(native_dtype(dtype).type(1), native_dtype(dtype).type(0))
+        return np.minimum(np.asarray(drawn).astype(native_dtype(dtype)), below_one)
+
+    def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return np.asarray(self._generator(key).standard_normal(shape)).astype(native_dtype(dtype))
+
+    def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
+        return self._generator(key).integers(low, high, shape, np.int32)
+
+    def random_permutation(self, key: Array, n: int) -> Array:
+        return self._generator(key).permutation(n).astype(np.int32)
+
+
+def _wide_enough(x: Array) -> Array:
+    return x if x.dtype in (np.float32, np.float64) else np.asarray(x, np.float32)
+
+
+def _window(shape: Sequence[int], starts: Sequence[Any], sizes: Sequence[int]) -> tuple[slice, ...]:
+    begins = [min(max(int(s), 0), n - k) for s, k, n in zip(starts, sizes, shape, strict=True)]
+    return tuple(slice(s, s + k) for s, k in zip(begins, sizes, strict=True))
+
+
+def make() -> Backend:
+    """The backend, for the registry."""
+    return NumpyBackend()

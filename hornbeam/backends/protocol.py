@@ -1,0 +1,247 @@
+"""What a tensor engine has to provide, and what it gets for it.
+
+A backend is one object in one module.  It provides
+
+1. the *array primitives* of `ARRAY_PRIMITIVES`, with the names and meanings of NumPy; an engine
+   with a NumPy-shaped namespace names that namespace in ``xp`` and is done with most of them;
+2. the methods of `Backend` that raise ``UnsupportedError`` here: conversion, autodiff, compilation,
+   control flow, random numbers.
+
+For that it gets every op of `hornbeam.ops`: an op is a composition of primitives, written once as a
+function ``op(b, ...)`` of the backend, and reachable as ``b.op(...)`` (see `__getattr__`).  A backend
+that knows a better way defines a method of the op's name: an *override*.  Inside compositions and
+backends all arguments are the engine's own arrays (or Python numbers), dtypes have already been
+promoted, and nothing is recorded.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, ClassVar
+
+from hornbeam.errors import UnsupportedError
+
+Array = Any
+
+ELEMENTWISE_UNARY = """abs negative sign exp expm1 log log1p log2 log10 sqrt square reciprocal
+sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh arctanh floor ceil trunc round
+isnan isinf isfinite logical_not bitwise_not real imag conj erf erfinv lgamma""".split()
+ELEMENTWISE_BINARY = """add subtract multiply divide floor_divide mod power maximum minimum arctan2
+equal not_equal less less_equal greater greater_equal logical_and logical_or logical_xor
+bitwise_and bitwise_or bitwise_xor left_shift right_shift""".split()
+REDUCTIONS = "sum prod max min all any argmax argmin mean".split()  # (x, axis=None, keepdims=False)
+SHAPING = {
+    "reshape": "(x, shape): `shape` may hold one -1",
+    "transpose": "(x, axes=None): None reverses the axes",
+    "broadcast_to": "(x, shape)",
+    "concatenate": "(arrays, axis=0)",
+    "stack": "(arrays, axis=0)",
+    "expand_dims": "(x, axis): one axis or several",
+    "squeeze": "(x, axis=None)",
+    "flip": "(x, axis=None)",
+    "pad": "(x, widths, mode='constant', value=0): widths is ((before, after), ...)",
+    "where": "(condition, x, y)",
+}
+INDEXING = {
+    "take": "(x, indices, axis): negative indices count from the end",
+    "take_along_axis": "(x, indices, axis)",
+    "scatter_add": "(x, index, updates): a new array, x with updates added at x[index]",
+    "scatter_set": "(x, index, updates): a new array, x with x[index] replaced by updates",
+    "slice": "(x, starts, sizes): starts may be traced, sizes are known",
+    "slice_update": "(x, starts, updates): a new array; starts may be traced",
+    "sort": "(x, axis=-1)",
+    "argsort": "(x, axis=-1): stable",
+    "searchsorted": "(sorted_sequence, values, side='left')",
+    "cumsum": "(x, axis)",
+    "cumprod": "(x, axis)",
+}
+PRODUCTS = {
+    "matmul": "(x, y): broadcasting over leading axes",
+    "einsum": "(subscripts, *operands)",
+}
+CREATION = {
+    "zeros": "(shape, dtype)",
+    "ones": "(shape, dtype)",
+    "full": "(shape, value, dtype)",
+    "arange": "(start, stop, step, dtype): numbers, known when tracing",
+}
+ARRAY_PRIMITIVES: frozenset[str] = frozenset(
+    ELEMENTWISE_UNARY
+    + ELEMENTWISE_BINARY
+    + REDUCTIONS
+    + [*SHAPING, *INDEXING, *PRODUCTS, *CREATION]
+)
+
+COMPOSITIONS: dict[str, Callable[..., Any]] = {}
+"""Name of an op -> its composition ``f(b, ...)``; `hornbeam.ops` fills it."""
+
+
+class Backend:
+    """The base of all backends: the protocol, and the derivation of everything else from it."""
+
+    name: ClassVar[str]
+    """What the user calls the engine."""
+    pip: ClassVar[str]
+    """What to pass to ``pip install`` to get it."""
+    differentiable: ClassVar[bool] = True
+    """Whether models can be trained on it."""
+    symbolic: ClassVar[bool] = False
+    """Whether its arrays carry shapes and dtypes only."""
+    compiled: ClassVar[bool] = True
+    """Whether `compile` makes anything faster (False: it returns the function itself)."""
+    xp: ClassVar[Any] = None
+    """A namespace with NumPy's names, or None."""
+    native: ClassVar[frozenset[str]] = frozenset()
+    """Ops beyond the primitives that are taken from `xp` instead of being composed."""
+
+    def __getattr__(self, name: str) -> Any:
+        """A primitive from `xp`, or a composed op bound to this backend; found once, then kept."""
+        if name.startswith("__"):
+            raise AttributeError(name)
+        if self.xp is not None and (name in ARRAY_PRIMITIVES or name in self.native):
+            found = getattr(self.xp, name, None)
+            if found is not None:
+                self.__dict__[name] = found
+                return found
+        if name in COMPOSITIONS and name not in ARRAY_PRIMITIVES:
+            found = functools.partial(COMPOSITIONS[name], self)
+            self.__dict__[name] = found
+            return found
+        raise self.unsupported(name)
+
+    def unsupported(self, what: str, instead: str = "the 'jax' engine") -> UnsupportedError:
+        """The error to raise for what this engine cannot do."""
+        return UnsupportedError(
+            f"The engine {self.name!r} has no {what!r}. Use {instead}: "
+            "`hornbeam.config.set_backend('jax')` before the model is built."
+        )
+
+    def __repr__(self) -> str:
+        return f"<hornbeam backend {self.name!r}>"
+
+    # ------------------------------------------------------------------ arrays and their properties
+
+    def array_types(self) -> tuple[type, ...]:
+        """The classes of the engine's arrays (traced ones too)."""
+        raise NotImplementedError
+
+    def is_array(self, x: Any) -> bool:
+        """Whether `x` is one of this engine's arrays."""
+        return isinstance(x, self.array_types())
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        """`x` (NumPy array, nested list, number or own array) as an array of this engine.
+
+        Without `dtype` a NumPy or engine array keeps its own, Python numbers become int32, the
+        default float dtype or bool.
+        """
+        raise self.unsupported("asarray")
+
+    def to_numpy(self, x: Array) -> Any:
+        """A NumPy array with the values of `x`, which must be concrete."""
+        raise self.unsupported("to_numpy")
+
+    def is_concrete(self, x: Array) -> bool:
+        """Whether `x` has values now, outside of any tracing."""
+        return True
+
+    def dtype(self, x: Array) -> str:
+        """The dtype of `x` by its Hornbeam name."""
+        return str(x.dtype)
+
+    def native_dtype(self, dtype: str) -> Any:
+        """The engine's own dtype object for a Hornbeam name."""
+        return dtype
+
+    def shape(self, x: Array) -> tuple[Any, ...]:
+        """The shape of `x`: ints, and where an engine does not know a dimension, a scalar for it."""
+        return tuple(x.shape)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        """`x` with another dtype."""
+        raise self.unsupported("cast")
+
+    def wide(self) -> AbstractContextManager[Any]:
+        """A context in which 64-bit dtypes are really 64 bits wide."""
+        return nullcontext()
+
+    def devices(self) -> list[str]:
+        """The names of the devices that the engine sees: 'cpu:0', 'gpu:0', ..."""
+        return ["cpu:0"]
+
+    def synchronize(self, x: Any) -> None:
+        """Wait until the arrays in the tree `x` have been computed."""
+
+    # ------------------------------------------------------------------------ autodiff, compilation
+
+    def value_and_grad(
+        self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
+    ) -> tuple[tuple[Array, Any], list[Array]]:
+        """((value, aux), gradients) of ``fn(values) -> (scalar, aux)`` with respect to `values`."""
+        raise self.unsupported("value_and_grad")
+
+    def stop_gradient(self, x: Array) -> Array:
+        """`x` as a constant for differentiation."""
+        return x
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`fn`, which returns (value, backward), with ``backward(*upstream)`` as its gradient."""
+        raise self.unsupported("custom_gradient")
+
+    def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
+        """`fn` compiled.  With `donate` the arrays in its first argument may be overwritten."""
+        return fn
+
+    # ---------------------------------------------------------------------------------- control flow
+
+    def scan(
+        self,
+        fn: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        """(carry, stacked ys) of ``carry, y = fn(carry, x)`` over the first axis of `xs`."""
+        raise self.unsupported("scan")
+
+    def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        """The value of one of two functions, by a scalar."""
+        raise self.unsupported("cond")
+
+    def while_loop(
+        self, cond: Callable[[Any], Array], body: Callable[[Any], Any], state: Any
+    ) -> Any:
+        """Repeat ``state = body(state)`` while ``cond(state)``."""
+        raise self.unsupported("while_loop")
+
+    def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`fn` mapped over the first axis of its arguments."""
+        raise self.unsupported("vmap")
+
+    # ---------------------------------------------------------------------------------------- random
+
+    def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        """Uniform numbers in [0, 1).  `key` is a uint32 array of shape (2,), as in all of these."""
+        raise self.unsupported("random_uniform")
+
+    def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        """Numbers of the standard normal distribution."""
+        raise self.unsupported("random_normal")
+
+    def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
+        """int32 numbers in [low, high)."""
+        raise self.unsupported("random_integers")
+
+    def random_permutation(self, key: Array, n: int) -> Array:
+        """The int32 numbers 0..n-1 in random order."""
+        raise self.unsupported("random_permutation")
+
+
+METHODS: tuple[str, ...] = (
+    "array_types asarray to_numpy cast value_and_grad stop_gradient custom_gradient compile scan cond "
+    "while_loop vmap random_uniform random_normal random_integers random_permutation"
+).split()  # type: ignore[assignment]
+"""The methods of the protocol that an engine defines itself (`numpy` leaves out the gradients)."""

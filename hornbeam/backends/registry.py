@@ -1,0 +1,202 @@
+"""Which engines there are, which one is current, and to which one an array belongs."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from hornbeam.backends.protocol import Backend
+from hornbeam.errors import EngineNotFoundError, suggest
+
+ENGINES: dict[str, tuple[str, str]] = {
+    "jax": ("hornbeam.backends.jax", "jax"),
+    "numpy": ("hornbeam.backends.numpy", "numpy"),
+    "symbolic": ("hornbeam.backends.symbolic", "numpy"),
+}
+"""Name -> (module with a ``make()`` function, the package that has to be installed)."""
+
+DEFAULT = "jax"
+ENTRY_POINTS = "hornbeam.backends"
+
+_made: dict[str, Backend] = {}
+_factories: dict[str, Callable[[], Backend]] = {}
+_lock = threading.RLock()
+_default: Backend | None = None
+_scoped: ContextVar[Backend | None] = ContextVar("hornbeam_backend", default=None)
+_by_type: dict[type, Backend | None] = {}
+
+
+def register(name: str, factory: Callable[[], Backend]) -> None:
+    """Make an engine known under `name`; `factory` builds its backend when it is first used."""
+    _factories[name] = factory
+
+
+def _plugins() -> dict[str, Any]:
+    from importlib.metadata import entry_points
+
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
+
+
+def known() -> list[str]:
+    """The names of all engines that can be asked for, plug-ins included."""
+    return sorted(({*ENGINES, *_factories, *_plugins()}) - {"symbolic"})
+
+
+def installed() -> list[str]:
+    """The known engines whose package can be imported here."""
+    found = []
+    for name in known():
+        package = ENGINES[name][1] if name in ENGINES else None
+        if package is None or importlib.util.find_spec(package) is not None:
+            found.append(name)
+    return found
+
+
+def _make(name: str) -> Backend:
+    if name in _factories:
+        return _factories[name]()
+    if name not in ENGINES:
+        plugins = _plugins()
+        if name in plugins:
+            made = plugins[name].load()()
+            assert isinstance(made, Backend)
+            return made
+        raise EngineNotFoundError(
+            f"There is no engine named {name!r}; known are {', '.join(map(repr, known()))}."
+            + suggest(name, known())
+        )
+    module, package = ENGINES[name]
+    if importlib.util.find_spec(package) is None:
+        raise EngineNotFoundError(
+            f"The engine {name!r} needs the package {package!r}, which is not installed. "
+            f"Run `pip install hornbeam[{name}]`, or choose one of the installed engines: "
+            f"{', '.join(map(repr, installed()))}."
+        )
+    made = importlib.import_module(module).make()
+    assert isinstance(made, Backend)
+    return made
+
+
+def get(name: str | Backend) -> Backend:
+    """The backend of that name, made on first use.
+
+    Raises:
+        EngineNotFoundError: if it is unknown or its package is not installed; the text says what
+            to install.
+    """
+    if isinstance(name, Backend):
+        return name
+    found = _made.get(name)
+    if found is None:
+        with _lock:
+            found = _made.get(name)
+            if found is None:
+                found = _made[name] = _make(name)
+                _by_type.clear()
+    return found
+
+
+def _config_file() -> str:
+    home = os.environ.get("HORNBEAM_HOME") or os.path.join(os.path.expanduser("~"), ".hornbeam")
+    return os.path.join(home, "hornbeam.json")
+
+
+def _initial_name() -> str:
+    name = os.environ.get("HORNBEAM_BACKEND")
+    if name:
+        return name
+    try:
+        with open(_config_file(), encoding="utf-8") as file:
+            return str(json.load(file).get("backend", DEFAULT))
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT
+
+
+def current() -> Backend:
+    """The backend on which things are made now: the innermost `use_backend`, else the default."""
+    scoped = _scoped.get()
+    if scoped is not None:
+        return scoped
+    if _default is None:
+        set_backend(_initial_name())
+    assert _default is not None
+    return _default
+
+
+def backend() -> str:
+    """The name of the current engine.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.backend()
+    'jax'
+    """
+    return current().name
+
+
+def set_backend(name: str) -> None:
+    """Make `name` the engine of everything that is made from now on, in all threads.
+
+    Models that exist already stay on the engine they were built on.
+
+    Args:
+        name: "jax", "numpy", or the name of a registered engine.
+    """
+    global _default
+    _default = get(name)
+
+
+@contextmanager
+def use_backend(name: str | Backend) -> Iterator[Backend]:
+    """A context in which `name` is the current engine, for this thread or task only.
+
+    Example:
+
+    >>> import hornbeam
+    >>> with hornbeam.use_backend("numpy"):
+    ...     type(hornbeam.ops.zeros(2)).__name__
+    'ndarray'
+    """
+    chosen = get(name)
+    token = _scoped.set(chosen)
+    try:
+        yield chosen
+    finally:
+        _scoped.reset(token)
+
+
+def engine_of(kind: type) -> Backend | None:
+    """The backend whose arrays are of type `kind`, or None (NumPy arrays belong to every engine).
+
+    Only engines that are imported already are asked: an array of another cannot exist.
+    """
+    try:
+        return _by_type[kind]
+    except KeyError:
+        pass
+    found = None
+    for name, (_module, package) in ENGINES.items():
+        if name != "numpy" and (name in _made or _could_own(kind, package)):
+            candidate = get(name)
+            if issubclass(kind, candidate.array_types()):
+                found = candidate
+                break
+    for name in _factories:
+        if found is None and name in _made and issubclass(kind, _made[name].array_types()):
+            found = _made[name]
+    _by_type[kind] = found
+    return found
+
+
+def _could_own(kind: type, package: str) -> bool:
+    root = kind.__module__.partition(".")[0]
+    return package in sys.modules and root.startswith(package)

@@ -1,0 +1,648 @@
+"""Shapes are just another backend: its arrays carry a shape and a dtype, and nothing else.
+
+Whatever runs on it (an op, a layer, a loss, a user's function) is shape-inferred by running.  Its
+arrays are what ``Input()`` returns, `KerasTensor` in the API; what the user applies to them is
+recorded as a graph (`hornbeam.models.graph`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from hornbeam import dtypes, tree
+from hornbeam.backends.protocol import ELEMENTWISE_BINARY, ELEMENTWISE_UNARY, REDUCTIONS, Backend
+from hornbeam.errors import InputError
+
+Shape = tuple[int | None, ...]
+
+PUBLIC_OPS: dict[str, Callable[..., Any]] = {}
+"""The ops that operators and methods of symbolic arrays stand for; `hornbeam.ops` fills it."""
+
+_recording: ContextVar[bool] = ContextVar("hornbeam_recording", default=True)
+
+
+@contextmanager
+def not_recording() -> Iterator[None]:
+    """A context in which ops on symbolic arrays leave no graph nodes (the caller leaves one)."""
+    token = _recording.set(False)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def is_recording() -> bool:
+    """Whether an op on symbolic arrays should leave a graph node."""
+    return _recording.get()
+
+
+class UnknownDim:
+    """A dimension nobody knows yet: whatever is computed from it is unknown too."""
+
+    def _unknown(self, *_other: Any) -> UnknownDim:
+        return self
+
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _unknown
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = __abs__ = _unknown
+
+    def __repr__(self) -> str:
+        return "?"
+
+    def __bool__(self) -> bool:
+        raise InputError(
+            "This needs to know the size of a dimension that was left open (None). "
+            "Give the full shape to `Input(shape=...)`, or `batch_size=` if it is the batch."
+        )
+
+    def __index__(self) -> int:
+        return int(bool(self))
+
+
+UNKNOWN = UnknownDim()
+
+
+def _closed(shape: Sequence[Any]) -> Shape:
+    """A shape with None for what is unknown, from ints, None, unknowns and scalars."""
+    return tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in shape)
+
+
+class KerasTensor:
+    """A symbolic array: the shape and dtype of a value that will exist when the model runs.
+
+    Operators, indexing and the methods below are the ops of the same names.
+
+    Args:
+        shape: a tuple of ints, with None for dimensions that are not known.
+        dtype: name of the dtype.
+        name: a name for the tensor.
+
+    Example:
+
+    >>> import hornbeam
+    >>> x = hornbeam.KerasTensor((None, 3))
+    >>> (x * 2.0).shape, (x > 0).dtype
+    ((None, 3), 'bool')
+    """
+
+    __slots__ = ("__weakref__", "_index", "_mask", "_node", "_shape", "dtype", "name")
+    __array_ufunc__ = None  # NumPy's operators give way to ours
+
+    def __init__(
+        self,
+        shape: Sequence[int | None],
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        record_history: bool = True,
+        name: str | None = None,
+        ragged_rank: int | None = None,
+        row_splits_dtype: Any = None,
+    ) -> None:
+        if sparse or ragged:
+            raise InputError("Symbolic tensors are dense: leave `sparse` and `ragged` at False.")
+        self._shape = _closed(shape)
+        self.dtype = dtypes.standardize(dtype)
+        self.name = name or f"keras_tensor_{next(_numbers)}"
+        self._node: Any = None
+        self._index = 0
+        self._mask: KerasTensor | None = None
+
+    @property
+    def shape(self) -> Shape:
+        """The shape, None where it is not known."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are."""
+        return len(self._shape)
+
+    @property
+    def sparse(self) -> bool:
+        """Always False: symbolic tensors are dense."""
+        return False
+
+    @property
+    def ragged(self) -> bool:
+        """Always False: symbolic tensors are dense."""
+        return False
+
+    def reshape(self, *shape: Any) -> Any:
+        """`ops.reshape` of this tensor."""
+        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
+        return PUBLIC_OPS["reshape"](self, wanted)
+
+    def squeeze(self, axis: Any = None) -> Any:
+        """`ops.squeeze` of this tensor."""
+        return PUBLIC_OPS["squeeze"](self, axis)
+
+    def astype(self, dtype: Any) -> Any:
+        """`ops.cast` of this tensor."""
+        return PUBLIC_OPS["cast"](self, dtype)
+
+    @property
+    def T(self) -> Any:
+        """`ops.transpose` of this tensor."""
+        return PUBLIC_OPS["transpose"](self)
+
+    def __repr__(self) -> str:
+        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
+
+    def __getitem__(self, key: Any) -> Any:
+        return PUBLIC_OPS["get_item"](self, key)
+
+    def __array__(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise TypeError(
+            f"{self!r} is symbolic: it has no values, so NumPy cannot read it. Use the functions of "
+            "`hornbeam.ops` on it (`ops.sin(x)` for `np.sin(x)`), or wrap your code in a `Layer`."
+        )
+
+    def __iter__(self) -> Any:
+        if not self._shape or self._shape[0] is None:
+            raise TypeError(
+                f"Cannot iterate over {self!r}: the size of its first dimension is not known. "
+                "Use `ops.map`, `ops.scan` or `ops.unstack(x, num)` instead."
+            )
+        return (self[i] for i in range(self._shape[0]))
+
+    def __len__(self) -> int:
+        if not self._shape or self._shape[0] is None:
+            raise TypeError(f"The length of {self!r} is not known while the model is being built.")
+        return self._shape[0]
+
+    def __bool__(self) -> bool:
+        raise TypeError(
+            f"{self!r} has no value yet, so Python's `if`, `and`, `or` and `not` cannot use it. "
+            "Use `ops.where`, `ops.cond` or `ops.logical_and` instead."
+        )
+
+    __float__ = __int__ = __index__ = __bool__
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+_numbers = itertools.count()
+
+
+def _operator(op: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
+    def method(self: Any, other: Any) -> Any:
+        return PUBLIC_OPS[op](other, self) if swapped else PUBLIC_OPS[op](self, other)
+
+    return method
+
+
+OPERATORS = {
+    "add": "add",
+    "sub": "subtract",
+    "mul": "multiply",
+    "truediv": "true_divide",
+    "floordiv": "floor_divide",
+    "mod": "mod",
+    "pow": "power",
+    "matmul": "matmul",
+    "and": "logical_and",
+    "or": "logical_or",
+    "xor": "logical_xor",
+    "lshift": "bitwise_left_shift",
+    "rshift": "bitwise_right_shift",
+}
+COMPARISONS = {
+    "lt": "less",
+    "le": "less_equal",
+    "gt": "greater",
+    "ge": "greater_equal",
+    "eq": "equal",
+    "ne": "not_equal",
+}
+
+
+def install_operators(kind: type) -> None:
+    """Give `kind` the operators of symbolic arrays; variables share them."""
+    for symbol, op in OPERATORS.items():
+        setattr(kind, f"__{symbol}__", _operator(op))
+        setattr(kind, f"__r{symbol}__", _operator(op, swapped=True))
+    for symbol, op in COMPARISONS.items():
+        setattr(kind, f"__{symbol}__", _operator(op))
+    for symbol, op in {"neg": "negative", "abs": "absolute", "invert": "logical_not"}.items():
+        setattr(kind, f"__{symbol}__", lambda self, op=op: PUBLIC_OPS[op](self))
+    setattr(  # noqa: B010  (a plain assignment to `kind` is a type error)
+        kind, "__round__", lambda self, ndigits=None: PUBLIC_OPS["round"](self, ndigits or 0)
+    )
+
+
+install_operators(KerasTensor)
+
+
+def broadcast(*shapes: Sequence[int | None]) -> Shape:
+    """The shape that all of them broadcast to, by NumPy's rule.
+
+    >>> broadcast((None, 3), (1,), (4, 1))
+    (4, 3)
+    """
+    result: list[int | None] = []
+    for dims in itertools.zip_longest(*(tuple(reversed(s)) for s in shapes), fillvalue=1):
+        sizes = {d for d in dims if d != 1}
+        known = sizes - {None}
+        if len(known) > 1:
+            raise InputError(
+                f"Shapes {' and '.join(str(tuple(s)) for s in shapes)} cannot be broadcast together: "
+                f"{' and '.join(map(str, sorted(d for d in known if d is not None)))} differ, "
+                "and neither is 1."
+            )
+        result.append(known.pop() if known else (None if sizes else 1))
+    return tuple(reversed(result))
+
+
+def _axes(axis: Any, ndim: int) -> list[int]:
+    if axis is None:
+        return list(range(ndim))
+    given = [axis] if isinstance(axis, (int, np.integer)) else list(axis)
+    for a in given:
+        if not -ndim <= a < ndim:
+            raise InputError(f"axis {a} is out of range for an array of {ndim} dimensions.")
+    return [int(a) % ndim for a in given]
+
+
+def _numel(shape: Sequence[Any]) -> int | None:
+    return None if any(not isinstance(d, int) for d in shape) else math.prod(shape)
+
+
+class SymbolicBackend(Backend):
+    """The shape and dtype rules of the primitives."""
+
+    name = "symbolic"
+    pip = "hornbeam"
+    symbolic = True
+    compiled = False
+
+    def array_types(self) -> tuple[type, ...]:
+        return (KerasTensor,)
+
+    def asarray(self, x: Any, dtype: str | None = None) -> KerasTensor:
+        if isinstance(x, KerasTensor):
+            return x if dtype is None else self.cast(x, dtype)
+        if not hasattr(x, "shape") or not hasattr(x, "dtype"):
+            from hornbeam.backends.numpy import to_array
+
+            x = to_array(x)
+        return KerasTensor(x.shape, dtype or dtypes.standardize(x.dtype))
+
+    def to_numpy(self, x: KerasTensor) -> Any:
+        return x.__array__()
+
+    def is_concrete(self, x: KerasTensor) -> bool:
+        return False
+
+    def shape(self, x: KerasTensor) -> tuple[Any, ...]:
+        return tuple(UNKNOWN if d is None else d for d in x.shape)
+
+    def cast(self, x: KerasTensor, dtype: str) -> KerasTensor:
+        return KerasTensor(x.shape, dtype)
+
+    # ------------------------------------------------------------------------------------- shaping
+
+    def reshape(self, x: KerasTensor, shape: Sequence[Any]) -> KerasTensor:
+        wanted = [UNKNOWN if d is None else d for d in shape]
+        total = _numel(x.shape)
+        if -1 in [d for d in wanted if isinstance(d, int)]:
+            place = next(i for i, d in enumerate(wanted) if isinstance(d, int) and d == -1)
+            rest = _numel(wanted[:place] + wanted[place + 1 :])
+            fits = total is not None and rest
+            wanted[place] = total // rest if fits and total is not None and rest else UNKNOWN
+        result = _closed(wanted)
+        size = _numel(result)
+        if total is not None and size is not None and size != total:
+            raise InputError(
+                f"Cannot reshape {x.shape} ({total} values) into {tuple(shape)} ({size} values)."
+            )
+        return KerasTensor(result, x.dtype)
+
+    def transpose(self, x: KerasTensor, axes: Any = None) -> KerasTensor:
+        order = list(reversed(range(x.ndim))) if axes is None else _axes(axes, x.ndim)
+        if sorted(order) != list(range(x.ndim)):
+            raise InputError(f"transpose() of {x.shape} needs each axis once, got axes={axes}.")
+        return KerasTensor([x.shape[a] for a in order], x.dtype)
+
+    def broadcast_to(self, x: KerasTensor, shape: Sequence[Any]) -> KerasTensor:
+        return KerasTensor(broadcast(x.shape, _closed(shape)), x.dtype)
+
+    def concatenate(self, arrays: Sequence[KerasTensor], axis: int = 0) -> KerasTensor:
+        first = arrays[0]
+        (at,) = _axes(axis, first.ndim)
+        result = list(first.shape)
+        for other in arrays[1:]:
+            if other.ndim != first.ndim:
+                raise _unequal("concatenate", arrays, "the same number of dimensions")
+            for i, (a, b) in enumerate(zip(result, other.shape, strict=True)):
+                if i == at:
+                    result[i] = None if a is None or b is None else a + b
+                elif a is None:
+                    result[i] = b
+                elif b is not None and a != b:
+                    raise _unequal("concatenate", arrays, f"equal sizes except along axis {axis}")
+        return KerasTensor(result, self._joint(arrays))
+
+    def stack(self, arrays: Sequence[KerasTensor], axis: int = 0) -> KerasTensor:
+        shape = list(arrays[0].shape)
+        for other in arrays[1:]:
+            if other.ndim != len(shape):
+                raise _unequal("stack", arrays, "the same shape")
+            for i, (a, b) in enumerate(zip(shape, other.shape, strict=True)):
+                if a is None:
+                    shape[i] = b
+                elif b is not None and a != b:
+                    raise _unequal("stack", arrays, "the same shape")
+        (at,) = _axes(axis, len(shape) + 1)
+        return KerasTensor([*shape[:at], len(arrays), *shape[at:]], self._joint(arrays))
+
+    def expand_dims(self, x: KerasTensor, axis: Any) -> KerasTensor:
+        count = 1 if isinstance(axis, int) else len(axis)
+        places = set(_axes(axis, x.ndim + count))
+        dims = iter(x.shape)
+        shape = [1 if i in places else next(dims) for i in range(x.ndim + count)]
+        return KerasTensor(shape, x.dtype)
+
+    def squeeze(self, x: KerasTensor, axis: Any = None) -> KerasTensor:
+        if axis is None:
+            return KerasTensor([d for d in x.shape if d != 1], x.dtype)
+        places = _axes(axis, x.ndim)
+        if any(x.shape[a] not in (1, None) for a in places):
+            raise InputError(f"Cannot squeeze axis {axis} of {x.shape}: its size is not 1.")
+        return KerasTensor([d for i, d in enumerate(x.shape) if i not in places], x.dtype)
+
+    def flip(self, x: KerasTensor, axis: Any = None) -> KerasTensor:
+        _axes(axis, x.ndim)
+        return KerasTensor(x.shape, x.dtype)
+
+    def pad(self, x: KerasTensor, widths: Any, mode: str = "constant", value: Any = 0) -> KerasTensor:
+        shape = [
+            None if d is None else d + before + after
+            for d, (before, after) in zip(x.shape, widths, strict=True)
+        ]
+        return KerasTensor(_closed(shape), x.dtype)
+
+    def where(self, condition: Any, x: Any, y: Any) -> KerasTensor:
+        shape = broadcast(*(getattr(a, "shape", ()) for a in (condition, x, y)))
+        return KerasTensor(shape, self._joint([x, y]))
+
+    # ------------------------------------------------------------------------------------ indexing
+
+    def getitem(self, x: KerasTensor, key: Any) -> KerasTensor:
+        """The shape of ``x[key]`` by NumPy's rules."""
+        keys = list(key) if isinstance(key, tuple) else [key]
+        consumed = sum(_consumes(k) for k in keys)
+        at = next((i for i, k in enumerate(keys) if k is Ellipsis), None)
+        fill = [slice(None)] * (x.ndim - consumed)
+        keys = [*keys, *fill] if at is None else [*keys[:at], *fill, *keys[at + 1 :]]
+        if consumed > x.ndim:
+            raise InputError(f"Too many indices for shape {x.shape}: {key!r}.")
+        shape: list[int | None] = []
+        advanced: list[tuple[int, Sequence[int | None]]] = []
+        axis = 0
+        for k in keys:
+            if k is None:
+                shape.append(1)
+                continue
+            size = x.shape[axis]
+            axis += 1
+            if isinstance(k, slice):
+                shape.append(_slice_length(k, size))
+            elif isinstance(k, (int, np.integer)):
+                if size is not None and not -size <= k < size:
+                    raise InputError(f"Index {k} is out of range for axis {axis - 1} of {x.shape}.")
+            else:
+                advanced.append((len(shape), np.shape(k) if isinstance(k, list) else k.shape))
+        if advanced:
+            place = advanced[0][0]
+            shape[place:place] = broadcast(*(s for _, s in advanced))
+        return KerasTensor(shape, x.dtype)
+
+    def take(self, x: KerasTensor, indices: Any, axis: int) -> KerasTensor:
+        (at,) = _axes(axis, x.ndim)
+        picked = indices.shape if hasattr(indices, "shape") else np.shape(indices)
+        return KerasTensor([*x.shape[:at], *picked, *x.shape[at + 1 :]], x.dtype)
+
+    def take_along_axis(self, x: KerasTensor, indices: KerasTensor, axis: int) -> KerasTensor:
+        (at,) = _axes(axis, x.ndim)
+        others = [broadcast((a,), (b,))[0] for a, b in zip(x.shape, indices.shape, strict=True)]
+        others[at] = indices.shape[at]
+        return KerasTensor(others, x.dtype)
+
+    def scatter_add(self, x: KerasTensor, index: Any, updates: Any) -> KerasTensor:
+        return KerasTensor(x.shape, x.dtype)
+
+    scatter_set = scatter_add
+    slice_update = scatter_add
+
+    def slice(self, x: KerasTensor, starts: Any, sizes: Sequence[Any]) -> KerasTensor:
+        for size, whole in zip(sizes, x.shape, strict=True):
+            if isinstance(size, int) and whole is not None and size > whole:
+                raise InputError(f"Cannot take a slice of shape {tuple(sizes)} from {x.shape}.")
+        return KerasTensor(_closed(sizes), x.dtype)
+
+    def _same(self, x: KerasTensor, *_args: Any, **_kwargs: Any) -> KerasTensor:
+        return KerasTensor(x.shape, x.dtype)
+
+    sort = cumprod = cumsum = stop_gradient = _same
+
+    def argsort(self, x: KerasTensor, axis: int = -1) -> KerasTensor:
+        return KerasTensor(x.shape, "int32")
+
+    def searchsorted(self, sequence: KerasTensor, values: KerasTensor, side: str = "left") -> KerasTensor:
+        return KerasTensor(values.shape, "int32")
+
+    def top_k(self, x: KerasTensor, k: int, sorted: bool = True) -> tuple[KerasTensor, KerasTensor]:
+        """Only the shapes, which a full sort would also give."""
+        shape = (*x.shape[:-1], k)
+        return KerasTensor(shape, x.dtype), KerasTensor(shape, "int32")
+
+    # ------------------------------------------------------------------------------------ products
+
+    def matmul(self, x: KerasTensor, y: KerasTensor) -> KerasTensor:
+        if not x.ndim or not y.ndim:
+            raise InputError("matmul() takes arrays of at least one dimension; use multiply().")
+        a = (1, *x.shape) if x.ndim == 1 else x.shape
+        b = (*y.shape, 1) if y.ndim == 1 else y.shape
+        if a[-1] != b[-2] and a[-1] is not None and b[-2] is not None:
+            raise InputError(
+                f"matmul() of {x.shape} and {y.shape}: the last axis of the first ({a[-1]}) and the "
+                f"one but last of the second ({b[-2]}) must be equal."
+            )
+        shape = [*broadcast(a[:-2], b[:-2]), a[-2], b[-1]]
+        if y.ndim == 1:
+            shape.pop()
+        if x.ndim == 1:
+            shape.pop(-1 if y.ndim == 1 else -2)
+        return KerasTensor(shape, self._joint([x, y]))
+
+    def einsum(self, subscripts: str, *operands: KerasTensor) -> KerasTensor:
+        inputs, _, output = subscripts.replace(" ", "").partition("->")
+        sizes: dict[str, int | None] = {}
+        dots: Shape = ()
+        for term, x in zip(inputs.split(","), operands, strict=True):
+            head, _, tail = term.partition("...")
+            middle = x.ndim - len(head) - len(tail)
+            if "..." in term:
+                dots = broadcast(dots, x.shape[len(head) : len(head) + middle])
+            elif middle:
+                raise InputError(f"einsum({subscripts!r}): {term!r} does not fit shape {x.shape}.")
+            letters = zip(head + tail, x.shape[: len(head)] + x.shape[x.ndim - len(tail) :], strict=True)
+            for letter, size in letters:
+                seen = sizes.get(letter)
+                if seen not in (None, 1) and size not in (None, 1) and seen != size:
+                    raise InputError(f"einsum({subscripts!r}): {letter!r} is both {seen} and {size}.")
+                sizes[letter] = size if seen in (None, 1) else seen
+        if "->" not in subscripts:
+            letters_in = inputs.replace(",", "").replace(".", "")
+            output = "..." * ("..." in inputs)
+            output += "".join(sorted(c for c in set(letters_in) if letters_in.count(c) == 1))
+        head, _, tail = output.partition("...")
+        shape = [*(sizes[c] for c in head), *(dots if "..." in output else ()), *(sizes[c] for c in tail)]
+        return KerasTensor(shape, self._joint(operands))
+
+    # ---------------------------------------------------------------------- creation, control flow
+
+    def zeros(self, shape: Sequence[Any], dtype: str) -> KerasTensor:
+        return KerasTensor(_closed(shape), dtype)
+
+    ones = zeros
+
+    def full(self, shape: Sequence[Any], value: Any, dtype: str) -> KerasTensor:
+        return KerasTensor(_closed(shape), dtype)
+
+    def arange(self, start: Any, stop: Any, step: Any, dtype: str) -> KerasTensor:
+        known = all(isinstance(v, (int, float)) for v in (start, stop, step))
+        length = max(0, math.ceil((stop - start) / step)) if known else None
+        return KerasTensor((length,), dtype)
+
+    def value_and_grad(
+        self, fn: Callable[[list[Any]], tuple[Any, Any]], values: list[Any]
+    ) -> tuple[tuple[Any, Any], list[Any]]:
+        return fn(values), [KerasTensor(v.shape, v.dtype) for v in values]
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: fn(*args)[0]
+
+    def scan(
+        self,
+        fn: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        leaves = [leaf for leaf in tree.flatten(xs) if leaf is not None]
+        steps = leaves[0].shape[0] if leaves else length
+        row = tree.map_structure(
+            lambda leaf: None if leaf is None else KerasTensor(leaf.shape[1:], leaf.dtype), xs
+        )
+        carry, y = fn(init, row)
+        stacked = tree.map_structure(
+            lambda leaf: None if leaf is None else KerasTensor((steps, *leaf.shape), leaf.dtype), y
+        )
+        return carry, stacked
+
+    def cond(self, predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+        return true_fn()
+
+    def while_loop(self, cond: Any, body: Callable[[Any], Any], state: Any) -> Any:
+        return state
+
+    def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        def mapped(*args: Any) -> Any:
+            size = tree.flatten(args)[0].shape[0]
+            rows = tree.map_structure(lambda a: KerasTensor(a.shape[1:], a.dtype), args)
+            result = fn(*rows)
+            return tree.map_structure(lambda r: KerasTensor((size, *r.shape), r.dtype), result)
+
+        return mapped
+
+    def random_uniform(self, key: Any, shape: Sequence[Any], dtype: str) -> KerasTensor:
+        return KerasTensor(_closed(shape), dtype)
+
+    random_normal = random_uniform
+
+    def random_integers(self, key: Any, shape: Sequence[Any], low: int, high: int) -> KerasTensor:
+        return KerasTensor(_closed(shape), "int32")
+
+    def random_permutation(self, key: Any, n: int) -> KerasTensor:
+        return KerasTensor((n,), "int32")
+
+    def _joint(self, arrays: Sequence[Any]) -> str:
+        return dtypes.result_type(*(a.dtype if hasattr(a, "dtype") else type(a) for a in arrays))
+
+
+def _unequal(op: str, arrays: Sequence[KerasTensor], what: str) -> InputError:
+    return InputError(f"{op}() needs {what}, got shapes {[a.shape for a in arrays]}.")
+
+
+def _consumes(key: Any) -> int:
+    if key is None or key is Ellipsis:
+        return 0
+    if getattr(key, "dtype", None) is not None and dtypes.standardize(key.dtype) == "bool":
+        raise InputError(
+            "Indexing a symbolic tensor with a boolean mask has no known shape; "
+            "use `ops.where(mask, x, 0)` instead."
+        )
+    return 1
+
+
+def _slice_length(key: slice, size: int | None) -> int | None:
+    parts = (key.start, key.stop, key.step)
+    if size is None or not all(p is None or isinstance(p, (int, np.integer)) for p in parts):
+        whole = key.start in (None, 0) and key.stop is None and key.step in (None, 1)
+        return size if whole else None
+    return len(range(*key.indices(size)))
+
+
+def _unary_rule(name: str) -> Callable[..., KerasTensor]:
+    to_bool = name in ("isnan", "isinf", "isfinite", "logical_not")
+
+    def rule(self: SymbolicBackend, x: KerasTensor) -> KerasTensor:
+        return KerasTensor(x.shape, "bool" if to_bool else x.dtype)
+
+    return rule
+
+
+def _binary_rule(name: str) -> Callable[..., KerasTensor]:
+    to_bool = "equal" in name or name.startswith(("less", "greater", "logical"))
+
+    def rule(self: SymbolicBackend, x: Any, y: Any) -> KerasTensor:
+        shape = broadcast(getattr(x, "shape", ()), getattr(y, "shape", ()))
+        return KerasTensor(shape, "bool" if to_bool else self._joint([x, y]))
+
+    return rule
+
+
+def _reduction_rule(name: str) -> Callable[..., KerasTensor]:
+    fixed = {"any": "bool", "all": "bool", "argmax": "int32", "argmin": "int32"}.get(name)
+
+    def rule(
+        self: SymbolicBackend, x: KerasTensor, axis: Any = None, keepdims: bool = False
+    ) -> KerasTensor:
+        gone = _axes(axis, x.ndim)
+        kept = [(1 if i in gone else d) for i, d in enumerate(x.shape) if keepdims or i not in gone]
+        return KerasTensor(kept, fixed or x.dtype)
+
+    return rule
+
+
+for _name in ELEMENTWISE_UNARY:
+    setattr(SymbolicBackend, _name, _unary_rule(_name))
+for _name in ELEMENTWISE_BINARY:
+    setattr(SymbolicBackend, _name, _binary_rule(_name))
+for _name in REDUCTIONS:
+    setattr(SymbolicBackend, _name, _reduction_rule(_name))
+
+
+def make() -> Backend:
+    """The backend, for the registry."""
+    return SymbolicBackend()
