@@ -1,0 +1,45 @@
+"""Random numbers made on the host: first weights, first seeds and the order of data.
+
+They come from Philox, a counter-based generator, so that they are the same on every engine.  The n-th
+draw since `set_random_seed` has its own key; without `set_random_seed` the process has a random seed.
+"""
+
+from __future__ import annotations
+
+import secrets
+import threading
+
+import numpy as np
+
+_lock = threading.Lock()
+_seed: int = secrets.randbits(63)
+_draws = 0
+_chosen = False
+
+
+def set_global_seed(seed: int | None) -> None:
+    """Start the stream of draws again from `seed` (None: from a random one)."""
+    global _seed, _draws, _chosen
+    with _lock:
+        _seed = secrets.randbits(63) if seed is None else int(seed)
+        _draws = 0
+        _chosen = seed is not None
+
+
+def get_global_seed() -> int | None:
+    """The seed given to `set_global_seed`, or None if nobody gave one."""
+    return _seed if _chosen else None
+
+
+def next_seed() -> int:
+    """A fresh seed in [0, 2**31), the next of the stream."""
+    global _draws
+    with _lock:
+        words = np.random.Philox(key=_seed, counter=_draws).random_raw(1)
+        _draws += 1
+    return int(words[0] >> np.uint64(33))
+
+
+def generator(seed: int) -> np.random.Generator:
+    """A NumPy generator whose numbers depend on `seed` alone."""
+    return np.random.Generator(np.random.Philox(key=int(seed)))

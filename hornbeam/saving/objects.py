@@ -1,0 +1,485 @@
+"""Objects as configs: the registry of classes, serialization, and automatic configs.
+
+The format is Keras 3's: ``{"module", "class_name", "config", "registered_name"}``, so that either
+reads what the other writes.  A config is data.  It can only choose among registered classes: the
+built-in ones, those registered with `register_keras_serializable`, and those the caller passes in.
+Nothing is imported, looked up by path or executed because a file says so.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, TypeVar
+
+import numpy as np
+
+from hornbeam import dtypes
+from hornbeam.errors import CorruptFileError, UnknownObjectError, suggest
+
+T = TypeVar("T")
+
+PACKAGES = {
+    "layers": "hornbeam.layers",
+    "models": "hornbeam.models",
+    "losses": "hornbeam.losses",
+    "metrics": "hornbeam.metrics",
+    "optimizers": "hornbeam.optimizers",
+    "initializers": "hornbeam.initializers",
+    "regularizers": "hornbeam.regularizers",
+    "constraints": "hornbeam.constraints",
+    "activations": "hornbeam.activations",
+    "dtype_policies": "hornbeam.dtype_policies",
+    "random": "hornbeam.random",
+}
+"""Which package to import before a built-in class of an area can be known; a closed list."""
+
+_builtin: dict[tuple[str, str], Any] = {}  # (area, class name) -> class
+_custom: dict[str, Any] = {}  # "package>Name" -> class or function
+_custom_names: dict[Any, str] = {}
+_scoped: ContextVar[dict[str, Any]] = ContextVar("hornbeam_custom_objects", default={})  # noqa: B039
+
+
+def builtin(module: str) -> Callable[[T], T]:
+    """Register a class of Hornbeam's own under the module that Keras's files call it by.
+
+    Args:
+        module: "keras.layers", "keras.losses", ..., or "keras" for models and dtype policies.
+    """
+
+    def register(kind: T) -> T:
+        kind._keras_module = module  # type: ignore[attr-defined]
+        _builtin[_area(module), kind.__name__] = kind  # type: ignore[attr-defined]
+        return kind
+
+    return register
+
+
+def _area(module: str) -> str:
+    parts = [part for part in module.split(".") if part != "src"]
+    if len(parts) == 1 or parts[1] == "models":
+        return "models"
+    return parts[1]
+
+
+def register_keras_serializable(
+    package: str = "Custom", name: str | None = None
+) -> Callable[[T], T]:
+    """A decorator that lets saved models refer to a class or function of yours.
+
+    Args:
+        package: a prefix against clashes of names.
+        name: the name to register under; by default its own.
+
+    Example:
+
+    >>> import hornbeam
+    >>> @hornbeam.saving.register_keras_serializable("readme")
+    ... def cube(x):
+    ...     return x**3
+    >>> hornbeam.saving.get_registered_name(cube)
+    'readme>cube'
+    """
+
+    def decorator(arg: Any) -> Any:
+        registered = f"{package}>{name or arg.__name__}"
+        if inspect.isclass(arg) and not hasattr(arg, "get_config"):
+            raise ValueError(
+                f"{arg.__name__} cannot be registered: it has no get_config(). Derive it from a "
+                "Hornbeam class (Layer, Loss, ...) or give it get_config() and from_config()."
+            )
+        _custom[registered] = arg
+        _custom_names[arg] = registered
+        return arg
+
+    return decorator
+
+
+register_serializable = register_keras_serializable
+
+
+def get_registered_name(obj: Any) -> str:
+    """The name `obj` is registered under, or its own."""
+    return _custom_names.get(obj, getattr(obj, "__name__", str(obj)))
+
+
+def get_registered_object(
+    name: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    module_objects: Mapping[str, Any] | None = None,
+) -> Any:
+    """The class or function registered under `name`, or None.
+
+    Args:
+        name: "package>Name", or the plain name of an object in `custom_objects`.
+        custom_objects: looked at first.
+        module_objects: looked at last.
+    """
+    for table in (custom_objects or {}, _scoped.get(), _custom, module_objects or {}):
+        if name in table:
+            return table[name]
+    return None
+
+
+def get_custom_objects() -> dict[str, Any]:
+    """The registry of custom objects; changes to it take effect."""
+    return _custom
+
+
+class CustomObjectScope:
+    """A context in which names in configs may also mean the given objects.
+
+    Args:
+        custom_objects: name -> class or function.
+
+    Example:
+
+    >>> import hornbeam
+    >>> with hornbeam.saving.custom_object_scope({"twice": lambda x: 2 * x}):
+    ...     f = hornbeam.activations.get("twice")
+    >>> f(4)
+    8
+    """
+
+    def __init__(self, custom_objects: Mapping[str, Any]) -> None:
+        self.custom_objects = dict(custom_objects or {})
+
+    def __enter__(self) -> CustomObjectScope:
+        self._token = _scoped.set({**_scoped.get(), **self.custom_objects})
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _scoped.reset(self._token)
+
+
+custom_object_scope = CustomObjectScope
+
+
+# ------------------------------------------------------------------------------------ serialization
+
+
+class NotSerializableError(TypeError):
+    """Something that a config cannot hold."""
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """`obj` as plain data for JSON.
+
+    Args:
+        obj: a layer, model, loss, metric, optimizer, initializer, ...; a registered function; a
+            number, string, array, or a nest of all of these.
+
+    Raises:
+        NotSerializableError: (a TypeError) naming what cannot be saved, and how to make it.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.saving.serialize_keras_object(hornbeam.initializers.Zeros())["class_name"]
+    'Zeros'
+    """
+    if obj is None or isinstance(obj, (str, bool, int, float)):
+        return obj
+    if isinstance(obj, Mapping):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, (list, tuple)):
+        items = [serialize_keras_object(item) for item in obj]
+        return tuple(items) if isinstance(obj, tuple) else items
+    special = _serialize_value(obj)
+    if special is not None:
+        return special[0]
+    if inspect.isfunction(obj) or inspect.isbuiltin(obj):
+        return _serialize_function(obj)
+    if hasattr(obj, "get_config") and not inspect.isclass(obj):
+        return _serialize_instance(obj)
+    raise NotSerializableError(
+        f"{obj!r} of type {type(obj).__name__} cannot be saved in a config: it has no get_config()."
+    )
+
+
+def _serialize_value(obj: Any) -> tuple[Any] | None:
+    if isinstance(obj, np.generic):
+        return (obj.item(),)
+    if isinstance(obj, slice):
+        parts = {"start": obj.start, "stop": obj.stop, "step": obj.step}
+        parts = {key: serialize_keras_object(value) for key, value in parts.items()}
+        return ({"class_name": "__slice__", "config": parts},)
+    if obj is Ellipsis:
+        return ({"class_name": "__ellipsis__", "config": {}},)
+    if isinstance(obj, bytes):
+        return ({"class_name": "__bytes__", "config": {"value": obj.decode("latin-1")}},)
+    if isinstance(obj, np.dtype) or (inspect.isclass(obj) and issubclass(obj, np.generic)):
+        return (dtypes.standardize(obj),)
+    if isinstance(obj, np.ndarray):
+        config = {"value": obj.tolist(), "dtype": dtypes.standardize(obj.dtype)}
+        return ({"class_name": "__numpy__", "config": config},)
+    from hornbeam.ops.record import owner_of
+
+    owner = None if hasattr(obj, "get_config") else owner_of(obj)
+    if owner is not None and not owner.symbolic:
+        if hasattr(obj, "__hornbeam_array__"):
+            obj = obj.__hornbeam_array__()
+        config = {"value": owner.to_numpy(obj).tolist(), "dtype": owner.dtype(obj)}
+        return ({"class_name": "__tensor__", "config": config},)
+    return None
+
+
+def _serialize_function(fn: Any) -> dict[str, Any]:
+    name = _custom_names.get(fn)
+    if name is None and fn not in _scoped.get().values() and not _is_builtin_function(fn):
+        raise NotSerializableError(
+            f"The function {fn.__qualname__!r} cannot be saved, because a file must not hold code. "
+            "Put `@hornbeam.saving.register_keras_serializable('my_package')` above a named function."
+        )
+    shown = name or fn.__name__
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": shown,
+        "registered_name": "function",
+    }
+
+
+def _is_builtin_function(fn: Any) -> bool:
+    return bool(str(getattr(fn, "__module__", "")).startswith("hornbeam.") and "<" not in fn.__name__)
+
+
+def _serialize_instance(obj: Any) -> dict[str, Any]:
+    kind = type(obj)
+    module = kind.__dict__.get("_keras_module")
+    record: dict[str, Any] = {
+        "module": module,
+        "class_name": kind.__name__,
+        "config": serialize_keras_object(obj.get_config()),
+        "registered_name": None if module else get_registered_name(kind),
+    }
+    for extra in ("get_build_config", "get_compile_config"):
+        config = getattr(obj, extra)() if hasattr(obj, extra) else None
+        if config is not None:
+            record[extra.removeprefix("get_")] = serialize_keras_object(config)
+    return record
+
+
+# ---------------------------------------------------------------------------------- deserialization
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+    **kwargs: Any,
+) -> Any:
+    """The object that `serialize_keras_object` made `config` of.
+
+    Args:
+        config: plain data.
+        custom_objects: name -> class or function, for names that are not registered.
+        safe_mode: must be True: code in a config is never run.
+
+    Raises:
+        UnknownObjectError: for a class that is neither built in nor registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> saved = hornbeam.saving.serialize_keras_object(hornbeam.initializers.Ones())
+    >>> type(hornbeam.saving.deserialize_keras_object(saved)).__name__
+    'Ones'
+    """
+    if not safe_mode:
+        raise ValueError(
+            "safe_mode=False is not offered: a file cannot bring code. Pass the functions and classes "
+            "that it names as `custom_objects={...}`, or register them."
+        )
+    if custom_objects:
+        with CustomObjectScope(custom_objects):
+            return deserialize_keras_object(config)
+    if isinstance(config, (list, tuple)):
+        items = [deserialize_keras_object(item) for item in config]
+        return tuple(items) if isinstance(config, tuple) else items
+    if not isinstance(config, Mapping):
+        return config
+    if "class_name" not in config or "config" not in config:
+        return {key: deserialize_keras_object(value) for key, value in config.items()}
+    class_name, inner = config["class_name"], config["config"]
+    if not isinstance(class_name, str):
+        raise CorruptFileError(f"A class name in a config must be a string, got {class_name!r}.")
+    if class_name.startswith("__"):
+        return _deserialize_value(class_name, inner)
+    if class_name == "function":
+        return _find_function(inner)
+    if class_name == "type":
+        return dtypes.standardize(inner)
+    return _rebuild(_find_class(config), config)
+
+
+def _deserialize_value(class_name: str, config: Any) -> Any:
+    if class_name == "__slice__":
+        parts = (deserialize_keras_object(config.get(k)) for k in ("start", "stop", "step"))
+        return slice(*parts)
+    if class_name == "__ellipsis__":
+        return Ellipsis
+    if class_name == "__bytes__":
+        return config["value"].encode("latin-1")
+    if class_name in ("__numpy__", "__tensor__"):
+        from hornbeam.backends import registry
+        from hornbeam.backends.numpy import native_dtype
+
+        array = np.array(config["value"], native_dtype(dtypes.standardize(config["dtype"])))
+        return array if class_name == "__numpy__" else registry.current().asarray(array)
+    if class_name == "__lambda__":
+        raise UnknownObjectError(
+            "The config holds a lambda as bytecode, which is never run. Write the function in your own "
+            "code, register it with `hornbeam.saving.register_keras_serializable`, and save again."
+        )
+    raise UnknownObjectError(f"Unknown kind of value {class_name!r} in a config.")
+
+
+def _find_function(name: Any) -> Any:
+    if isinstance(name, Mapping):
+        name = name.get("config", name.get("name"))
+    found = get_registered_object(str(name))
+    if found is None:
+        for area in ("activations", "losses", "metrics"):
+            table = getattr(importlib.import_module(PACKAGES[area]), "ALL_FUNCTIONS", {})
+            if name in table:
+                return table[name]
+        raise UnknownObjectError(
+            f"The config names the function {name!r}, which is not registered. Pass it as "
+            f"`custom_objects={{{name!r}: ...}}`, or register it before loading."
+        )
+    return found
+
+
+def _find_class(config: Mapping[str, Any]) -> Any:
+    class_name, registered = config["class_name"], config.get("registered_name")
+    for name in (registered, class_name):
+        found = get_registered_object(name) if isinstance(name, str) else None
+        if found is not None:
+            return found
+    module = config.get("module")
+    if isinstance(module, str) and module.split(".")[0] in ("keras", "hornbeam"):
+        found = builtin_class(_area(module), class_name)
+        if found is not None:
+            return found
+    known = [name for _, name in _builtin] + [name.split(">")[-1] for name in _custom]
+    raise UnknownObjectError(
+        f"The config names the class {registered or class_name!r} (module {module!r}), which is neither "
+        f"built in nor registered.{suggest(class_name, known)} If it is yours, pass "
+        f"`custom_objects={{{class_name!r}: {class_name}}}`, or put "
+        "`@hornbeam.saving.register_keras_serializable()` above it."
+    )
+
+
+def builtin_class(area: str, class_name: str) -> Any:
+    """The built-in class of that name in an area ("layers", "losses", ...), or None."""
+    for package in (area, *(("dtype_policies", "layers") if area == "models" else ())):
+        if package in PACKAGES:
+            importlib.import_module(PACKAGES[package])
+    return _builtin.get((area, class_name))
+
+
+def _rebuild(kind: Any, config: Mapping[str, Any]) -> Any:
+    inner = config["config"]
+    if not isinstance(inner, Mapping):
+        return kind(inner) if inner is not None else kind()
+    obj = kind.from_config(dict(inner))
+    build_config = config.get("build_config")
+    if build_config and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
+        obj.build_from_config(deserialize_keras_object(build_config))
+    compile_config = config.get("compile_config")
+    if compile_config and hasattr(obj, "compile_from_config"):
+        obj.compile_from_config(compile_config)
+    return obj
+
+
+# -------------------------------------------------------------------------------- automatic configs
+
+
+class Configurable:
+    """A base that remembers its constructor's arguments and makes a config of them.
+
+    Classes derived from it need neither `get_config` nor `from_config`, as long as their arguments
+    are things that a config can hold.
+    """
+
+    _arguments: tuple[tuple[Any, ...], dict[str, Any]]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        instance = super().__new__(cls)
+        object.__setattr__(instance, "_arguments", (args, kwargs))
+        return instance
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal object with ``from_config``."""
+        return automatic_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """An object from the result of `get_config`."""
+        return cls(**{key: deserialize_keras_object(value) for key, value in config.items()})
+
+
+_MISSING = object()
+
+
+def automatic_config(obj: Any) -> dict[str, Any]:
+    """The constructor's arguments of `obj`, serialized.
+
+    Of Hornbeam's own classes the attributes of the same names are taken, which hold what the
+    constructor made of its arguments; of other classes the arguments as they were given.
+    """
+    kind = type(obj)
+    own = "_keras_module" in kind.__dict__
+    args, kwargs = obj._arguments
+    signature = inspect.signature(kind.__init__)
+    bound = signature.bind(obj, *args, **kwargs)
+    if own:
+        bound.apply_defaults()
+    config: dict[str, Any] = {}
+    for name, value in list(bound.arguments.items())[1:]:
+        parameter = signature.parameters[name]
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            config.update({k: _config_value(obj, k, v) for k, v in value.items()})
+        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            raise NotSerializableError(
+                f"{kind.__name__} takes *{name}, which an automatic config cannot name. "
+                "Write get_config() and from_config() for it."
+            )
+        else:
+            current = getattr(obj, name, _MISSING) if own else _MISSING
+            config[name] = _config_value(obj, name, value if current is _MISSING else current)
+    return config
+
+
+def _config_value(obj: Any, name: str, value: Any) -> Any:
+    if inspect.isfunction(value) and _is_builtin_function(value) and value not in _custom_names:
+        return value.__name__  # built-in functions are known by their names alone
+    try:
+        return serialize_keras_object(value)
+    except NotSerializableError as error:
+        raise NotSerializableError(
+            f"The argument `{name}` of {type(obj).__name__} "
+            f"({getattr(obj, 'name', 'unnamed')!r}) cannot be saved: {error}"
+        ) from None
+
+
+@contextmanager
+def ignoring_compile_config() -> Iterator[None]:
+    """A context in which loaded models are not compiled."""
+    token = _compiling.set(False)
+    try:
+        yield
+    finally:
+        _compiling.reset(token)
+
+
+_compiling: ContextVar[bool] = ContextVar("hornbeam_compile_on_load", default=True)
+
+
+def compiles_on_load() -> bool:
+    """Whether a model that is being loaded should be compiled as it was."""
+    return _compiling.get()

@@ -1,0 +1,362 @@
+"""State is named boxes.
+
+A `Variable` is a mutable box with a path, a shape and a dtype.  Nothing else in Hornbeam is mutable
+state: layers, metrics, optimizers and seeds all read and assign boxes.  That is what makes pure
+functions out of imperative code: put traced values into the boxes (`swapped`), run the code, note
+which boxes it assigned (`recording_writes`), and take the new values out again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import numpy as np
+
+from hornbeam import dtypes
+from hornbeam.backends import registry
+from hornbeam.backends.protocol import Array, Backend
+from hornbeam.backends.symbolic import PUBLIC_OPS, install_operators
+from hornbeam.errors import InputError
+from hornbeam.naming import current_path, unique_name
+
+_written: ContextVar[Writes | None] = ContextVar("hornbeam_written", default=None)
+_autocast: ContextVar[str | None] = ContextVar("hornbeam_autocast", default=None)
+
+
+class Variable:
+    """A mutable box for an array, with a name, a fixed shape and a fixed dtype.
+
+    It can stand wherever an array can: in ops, in operators, in NumPy functions.  It belongs to the
+    engine that was current when it was made.
+
+    Args:
+        initializer: the first value (anything that `ops.convert_to_tensor` takes), or a function
+            ``initializer(shape, dtype)`` that returns it.
+        shape: the shape, needed if `initializer` is a function.
+        dtype: the dtype; by default the value's own, or the default float dtype.
+        trainable: whether training changes it.
+        autocast: whether layers with a lower-precision compute dtype see it in that dtype.
+        aggregation: how copies on several devices are joined: "none", "mean", "sum" or
+            "only_first_replica".
+        synchronization: when copies on several devices are joined; only "auto" has a meaning here.
+        name: the last part of the path; it may not contain "/".
+
+    Example:
+
+    >>> import hornbeam
+    >>> v = hornbeam.Variable([1.0, 2.0], name="scale")
+    >>> v.assign_add([1.0, 1.0])
+    <Variable path=scale, shape=(2,), dtype=float32, value=[2. 3.]>
+    """
+
+    __array_priority__ = 100
+
+    def __init__(
+        self,
+        initializer: Any,
+        shape: Sequence[int] | int | None = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        aggregation: str | None = None,
+        synchronization: str | None = None,
+        name: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if name is not None and "/" in name:
+            raise InputError(f"A variable's name cannot contain '/', got {name!r}; use a name scope.")
+        self.name = name or unique_name("variable")
+        scope = current_path()
+        self._path = f"{scope}/{self.name}" if scope else self.name
+        self._trainable = bool(trainable)
+        self._autocast = bool(autocast)
+        self._aggregation = aggregation or "none"
+        self._synchronization = synchronization or "auto"
+        self.regularizer: Any = kwargs.pop("regularizer", None)
+        self.constraint: Any = kwargs.pop("constraint", None)
+        self.overwrite_with_gradient = False
+        if kwargs:
+            raise InputError(f"Variable() got unknown arguments {sorted(kwargs)}.")
+        self.backend: Backend = registry.current()
+        self._value: Array = self._first_value(initializer, shape, dtype)
+        self._shape: tuple[int, ...] = tuple(self._value.shape)
+        self._dtype = self.backend.dtype(self._value)
+
+    def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Array:
+        wanted = None if dtype is None else dtypes.standardize(dtype)
+        if callable(initializer) and not hasattr(initializer, "dtype"):
+            if shape is None:
+                raise InputError(
+                    f"Variable {self._path!r}: an initializer function needs `shape=` as well."
+                )
+            sizes = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
+            value = self._own(initializer(sizes, dtype=wanted or dtypes.floatx()), wanted)
+            if tuple(value.shape) != sizes:
+                raise InputError(
+                    f"Variable {self._path!r}: the initializer {initializer!r} returned shape "
+                    f"{tuple(value.shape)} where {sizes} was asked for."
+                )
+            return value
+        value = self._own(initializer, wanted)
+        if shape is not None and tuple(value.shape) != tuple(np.atleast_1d(shape)):
+            raise InputError(
+                f"Variable {self._path!r} got a value of shape {tuple(value.shape)} and `shape={shape}`."
+            )
+        return value
+
+    def _own(self, value: Any, dtype: str | None) -> Array:
+        """`value` as an array of this engine that nobody else can change."""
+        if hasattr(value, "__hornbeam_array__"):
+            value = value.__hornbeam_array__()
+        backend = self.backend
+        if not backend.is_array(value):
+            other = registry.engine_of(type(value))
+            if other is not None:
+                value = other.to_numpy(value)
+            value = backend.asarray(np.array(value) if isinstance(value, np.ndarray) else value)
+        elif isinstance(value, np.ndarray):
+            value = np.array(value)
+        if dtype is not None and backend.dtype(value) != dtype:
+            value = backend.cast(value, dtype)
+        return value
+
+    # -------------------------------------------------------------------------------- what it holds
+
+    @property
+    def value(self) -> Array:
+        """The array in the box, in the autocast dtype if a layer is running in one."""
+        target = _autocast.get()
+        if target is not None and self._autocast and dtypes.is_float(self._dtype):
+            return self.backend.cast(self._value, target)
+        return self._value
+
+    def __hornbeam_array__(self) -> Array:
+        return self.value
+
+    def numpy(self) -> Any:
+        """The value as a NumPy array."""
+        return self.backend.to_numpy(self._value)
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
+        array = self.numpy()
+        return array if dtype is None else array.astype(dtype)
+
+    def __jax_array__(self) -> Array:
+        return self.value
+
+    @property
+    def path(self) -> str:
+        """Where the box is: the names of the layers around it and its own, joined by slashes."""
+        return self._path
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape, which never changes."""
+        return self._shape
+
+    @property
+    def ndim(self) -> int:
+        """How many dimensions there are."""
+        return len(self._shape)
+
+    @property
+    def dtype(self) -> str:
+        """The dtype by name; the autocast dtype if a layer is running in one."""
+        target = _autocast.get()
+        if target is not None and self._autocast and dtypes.is_float(self._dtype):
+            return target
+        return self._dtype
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+
+    @property
+    def autocast(self) -> bool:
+        """Whether layers with a lower-precision compute dtype see it in that dtype."""
+        return self._autocast
+
+    @property
+    def aggregation(self) -> str:
+        """How copies on several devices are joined."""
+        return self._aggregation
+
+    @property
+    def synchronization(self) -> str:
+        """When copies on several devices are joined."""
+        return self._synchronization
+
+    @property
+    def handle(self) -> Variable:
+        """The box itself (Keras on other engines has a separate handle)."""
+        return self
+
+    # ----------------------------------------------------------------------------------- assignment
+
+    def assign(self, value: Any) -> Variable:
+        """Replace the value by one of the same shape; it is cast to the box's dtype.
+
+        Raises:
+            InputError: if the shapes differ.
+        """
+        token = _autocast.set(None)
+        try:
+            new = self._own(value, self._dtype)
+        finally:
+            _autocast.reset(token)
+        if tuple(new.shape) != self._shape:
+            raise InputError(
+                f"Cannot assign a value of shape {tuple(new.shape)} to variable {self._path!r} of "
+                f"shape {self._shape}."
+            )
+        self._set(new)
+        return self
+
+    def assign_add(self, value: Any) -> Variable:
+        """Add `value` to the value."""
+        return self.assign(PUBLIC_OPS["add"](self._value, value))
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract `value` from the value."""
+        return self.assign(PUBLIC_OPS["subtract"](self._value, value))
+
+    def _set(self, new: Array) -> None:
+        log = _written.get()
+        if log is not None and self not in log:
+            log[self] = self._value
+        self._value = new
+
+    def move(self, backend: Backend) -> None:
+        """Bring the value to another engine."""
+        if backend is not self.backend:
+            value = self.backend.to_numpy(self._value)
+            self.backend = backend
+            self._value = backend.asarray(np.array(value))
+
+    # ------------------------------------------------------------------------------ like an array
+
+    def __getitem__(self, key: Any) -> Array:
+        return PUBLIC_OPS["get_item"](self.value, key)
+
+    def __len__(self) -> int:
+        if not self._shape:
+            raise TypeError(f"Variable {self._path!r} is a scalar and has no length.")
+        return self._shape[0]
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __bool__(self) -> bool:
+        return bool(self.numpy())
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        head = f"<Variable path={self._path}, shape={self._shape}, dtype={self._dtype}"
+        if not self.backend.is_concrete(self._value):
+            return f"{head}, traced>"
+        shown = np.array2string(self.numpy(), threshold=8)
+        return f"{head}, value={shown}>"
+
+
+install_operators(Variable)
+
+
+# ------------------------------------------------------------------- boxes <-> pure functions
+
+
+@contextmanager
+def swapped(variables: Sequence[Variable], values: Sequence[Array]) -> Iterator[None]:
+    """A context in which `variables` hold `values`; afterwards they hold what they held before."""
+    before = [v._value for v in variables]
+    try:
+        for variable, value in zip(variables, values, strict=True):
+            variable._value = value
+        yield
+    finally:
+        for variable, value in zip(variables, before, strict=True):
+            variable._value = value
+
+
+class Writes:
+    """The variables assigned in a `recording_writes` context, in the order of their first writing."""
+
+    def __init__(self) -> None:
+        self._before: dict[int, tuple[Variable, Array]] = {}
+
+    def __contains__(self, variable: Variable) -> bool:
+        return id(variable) in self._before
+
+    def __setitem__(self, variable: Variable, before: Array) -> None:
+        self._before[id(variable)] = (variable, before)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The assigned variables."""
+        return [variable for variable, _ in self._before.values()]
+
+    def undo(self) -> None:
+        """Give every variable the value it had before."""
+        for variable, before in self._before.values():
+            variable._value = before
+
+
+@contextmanager
+def recording_writes() -> Iterator[Writes]:
+    """A context that notes which variables are assigned in it.
+
+    An enclosing one does not see them, unless the caller assigns them again outside.
+    """
+    log = Writes()
+    token = _written.set(log)
+    try:
+        yield log
+    finally:
+        _written.reset(token)
+
+
+@contextmanager
+def autocasting(dtype: str | None) -> Iterator[None]:
+    """A context in which float variables with `autocast` read as `dtype` (None: as they are)."""
+    token = _autocast.set(dtype)
+    try:
+        yield
+    finally:
+        _autocast.reset(token)
+
+
+def pure(
+    fn: Callable[..., Any], variables: Sequence[Variable], values: Sequence[Array], *args: Any
+) -> tuple[Any, list[Array]]:
+    """(result of ``fn(*args)``, new values of `variables`), with `values` in the boxes.
+
+    The boxes themselves are left as they were, also those that are not in `variables`.
+
+    Raises:
+        InputError: if `fn` assigns a variable that is not among `variables`.
+    """
+    with recording_writes() as writes, swapped(variables, values):
+        result = fn(*args)
+        new = [v._value for v in variables]
+        known = {id(v) for v in variables}
+        strays = [v for v in writes.variables if id(v) not in known]
+        writes.undo()
+    if strays:
+        raise InputError(
+            f"The variables {[v.path for v in strays]} were assigned inside a compiled step, but do "
+            "not belong to the model: make them attributes of the model, a layer or a metric of it, "
+            "so that their state can be kept."
+        )
+    return result, new
