@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +27,7 @@ class JaxBackend(Backend):
     name = "jax"
     pip = "jax"
     xp = jnp
-    native = frozenset(NATIVE) - {"var", "std"}
+    native: ClassVar[frozenset[str]] = frozenset(NATIVE) - {"var", "std"}
 
     # ------------------------------------------------------------------ arrays and their properties
 
@@ -222,7 +222,7 @@ class JaxBackend(Backend):
         window, steps, pads = _pool_window(inputs, pool_size, strides, padding, data_format)
         lowest: Any = -np.inf
         if not jnp.issubdtype(inputs.dtype, jnp.floating):
-            lowest = jnp.iinfo(inputs.dtype).min
+            lowest = np.iinfo(inputs.dtype).min
         return lax.reduce_window(inputs, np.asarray(lowest, inputs.dtype), lax.max, window, steps, pads)
 
     def average_pool(
@@ -313,7 +313,7 @@ class _Compiled:
 
     def compilations(self) -> int:
         """How many signatures have been compiled so far."""
-        return int(self._jitted._cache_size())
+        return int(self._jitted._cache_size())  # type: ignore[attr-defined]
 
 
 def _any_wide(structure: Any) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import ml_dtypes
 import numpy as np
@@ -49,7 +49,7 @@ class NumpyBackend(Backend):
     differentiable = False
     compiled = False
     xp = np
-    native = frozenset(NATIVE)
+    native: ClassVar[frozenset[str]] = frozenset(NATIVE)
 
     def array_types(self) -> tuple[type, ...]:
         return (np.ndarray, np.generic)
