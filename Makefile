@@ -1,0 +1,67 @@
+# The commands of this repository.  All of them work from a fresh clone with Python 3.11+ and PyPI.
+#
+#   make demo    train, save and reload a digit classifier (installs what that needs into .venv)
+#   make test    lint, type check, tests and doctests, on every engine
+#   make bench   Hornbeam beside Keras 3, as a table of ratios
+#   make lint    the first half of `make test`
+#   make format  let ruff fix and format what it can
+#   make lines   code lines per package and per backend
+#   make clean   remove .venv and everything that was generated
+#
+# PYTHON=python3.12 chooses the interpreter, ARGS="-k digits" goes to pytest or to the benchmarks.
+# On Linux without a GPU, point PIP_EXTRA_INDEX_URL at PyTorch's index of CPU builds to save 2 GB.
+
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
+	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-input
+ARGS ?=
+
+.PHONY: demo test bench lint format lines clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo
+	$(BIN)/python examples/demo.py $(ARGS)
+
+test: lint
+	$(BIN)/python -m pytest --doctest-modules tests hornbeam $(ARGS)
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev
+	$(BIN)/python -m benchmarks $(ARGS)
+
+lines:
+	@$(PYTHON) tools/lines.py
+
+clean:
+	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- installation: one stamp file per set of extras, renewed when pyproject.toml changes
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; none was found on the PATH." >&2; exit 1; }
+	@echo "Creating $(VENV) with $(PYTHON) ..."
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+		echo "Could not create $(VENV); on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.created pyproject.toml
+	@echo "Installing Hornbeam and what the demo needs into $(VENV) ..."
+	@$(PIP) --editable '.[sklearn,plot]'
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.created pyproject.toml
+	@echo "Installing Hornbeam, all engines, the tools and Keras (for comparison) into $(VENV) ..."
+	@$(PIP) --editable '.[dev]'
+	@touch $(VENV)/.demo $@

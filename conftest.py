@@ -1,0 +1,37 @@
+"""What all tests and doctests share: environment, a clean slate before each, slow ones last."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+os.environ["KERAS_BACKEND"] = "jax"  # the oracle's engine; Keras reads it when it is imported
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.pop("HORNBEAM_BACKEND", None)
+os.environ["HORNBEAM_HOME"] = os.devnull  # the settings of whoever runs the tests do not count
+
+
+@pytest.fixture(autouse=True)
+def clean_slate() -> Iterator[None]:
+    """Automatic names, settings and the seed as in a new process."""
+    from hornbeam import config, naming
+    from hornbeam.random import streams
+
+    naming.reset_names()
+    streams.set_global_seed(0)
+    before = config.floatx(), config.image_data_format(), config.epsilon()
+    backend = config.backend()
+    yield
+    config.set_floatx(before[0])
+    config.set_image_data_format(before[1])
+    config.set_epsilon(before[2])
+    if config.backend() != backend:
+        config.set_backend(backend)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick tests first, so that what fails soon fails soon."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
