@@ -26,7 +26,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     pip = "jax"
-    xp = jnp
+    xp: ClassVar[Any] = jnp
     native: ClassVar[frozenset[str]] = frozenset(NATIVE) - {"var", "std"}
 
     # ------------------------------------------------------------------ arrays and their properties

@@ -48,7 +48,7 @@ class NumpyBackend(Backend):
     pip = "numpy"
     differentiable = False
     compiled = False
-    xp = np
+    xp: ClassVar[Any] = np
     native: ClassVar[frozenset[str]] = frozenset(NATIVE)
 
     def array_types(self) -> tuple[type, ...]:
