@@ -71,7 +71,7 @@ class Variable:
         self.name = name or unique_name("variable")
         scope = current_path()
         self._path = f"{scope}/{self.name}" if scope else self.name
-        self._trainable = bool(trainable)
+        self._trainable = self.born_trainable = bool(trainable)
         self._autocast = bool(autocast)
         self._aggregation = aggregation or "none"
         self._synchronization = synchronization or "auto"
