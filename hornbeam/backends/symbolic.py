@@ -38,6 +38,16 @@ def not_recording() -> Iterator[None]:
         _recording.reset(token)
 
 
+@contextmanager
+def recording() -> Iterator[None]:
+    """A context in which ops and layers on symbolic arrays leave graph nodes again."""
+    token = _recording.set(True)
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
 def is_recording() -> bool:
     """Whether an op on symbolic arrays should leave a graph node."""
     return _recording.get()

@@ -204,6 +204,9 @@ class OpRecord:
     ) -> Any:
         with not_recording():
             out = self._run(backend, given, args, kwargs)
+        if self.elementwise:
+            masks = [v._mask for _, v in given if isinstance(v, KerasTensor) and v._mask is not None]
+            out._mask = masks[0] if masks else None
         if is_recording():
             Node(OpCall(self), args, kwargs, out)
         return out

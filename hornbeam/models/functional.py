@@ -1,0 +1,368 @@
+"""Functional models: the graph between symbolic inputs and outputs, as a layer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hornbeam import dtypes, ops, tree
+from hornbeam.backends.symbolic import KerasTensor, recording
+from hornbeam.errors import CorruptFileError, InputError
+from hornbeam.layers import call_context
+from hornbeam.layers.layer import Layer
+from hornbeam.models.graph import Graph
+from hornbeam.models.model import Model
+from hornbeam.naming import to_snake_case
+from hornbeam.ops.node import Node
+from hornbeam.ops.record import RECORDS, OpCall
+from hornbeam.saving.objects import builtin, deserialize_keras_object, serialize_keras_object
+
+
+@builtin("keras")
+class Functional(Model):
+    """A model made of inputs and outputs: what ``Model(inputs, outputs)`` returns.
+
+    Args:
+        inputs: one symbolic tensor (from `Input`), or a list or dict of them.
+        outputs: one symbolic tensor, or a list or dict of them.
+        name: the model's name.
+
+    Example:
+
+    >>> import hornbeam
+    >>> x = hornbeam.Input(shape=(4,))
+    >>> type(hornbeam.Model(x, hornbeam.layers.Dense(1)(x))).__name__
+    'Functional'
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
+
+    def get_config(self) -> dict[str, Any]:
+        """The graph: layers, how they are called, inputs and outputs."""
+        return graph_config(self)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A model from the result of `get_config`."""
+        if "layers" not in config:
+            return super().from_config(config)
+        return model_from_graph_config(cls, config)
+
+
+def init_functional(
+    model: Any, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any
+) -> None:
+    """The part of `Model.__init__` that is about a graph."""
+    given = tree.flatten(inputs)
+    for tensor in given:
+        if not isinstance(tensor, KerasTensor):
+            raise InputError(
+                f"Model(inputs, outputs): every input must come from `Input()`, got {tensor!r}."
+            )
+    if len({id(t) for t in given}) != len(given):
+        raise InputError("Model(inputs, outputs): the same tensor is given twice in `inputs`.")
+    trainable = kwargs.pop("trainable", None)
+    if name is None and type(model) is Functional:
+        from hornbeam.naming import unique_name
+
+        name = unique_name("functional")
+    Layer.__init__(model, name=name, **kwargs)
+    model._inputs_struct = inputs
+    model._outputs_struct = outputs
+    model._graph = Graph(given, tree.flatten(outputs))
+    model._layers = [op for op in model._graph.operations if isinstance(op, Layer)]
+    _check_names(model)
+    model.built = True
+    model.supports_masking = True
+    backends = [layer._backend for layer in model._layers if layer._backend is not None]
+    model._backend = backends[0] if backends else None
+    if trainable is not None:
+        model.trainable = trainable
+
+
+def _check_names(model: Any) -> None:
+    seen: dict[str, Any] = {}
+    for operation in model._graph.operations:
+        other = seen.setdefault(operation.name, operation)
+        if other is not operation:
+            raise InputError(
+                f"Model {model.name!r} has two layers named {operation.name!r}; names within a model "
+                "must differ. Give one of them another `name=`."
+            )
+
+
+# -------------------------------------------------------------------------------------------- calls
+
+
+def run_functional(model: Any, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    """Run the graph of `model` on arrays or symbolic tensors."""
+    values = standardize_inputs(model, inputs)
+    if mask is not None:
+        context = call_context.current.get()
+        for value, one in zip(values, tree.flatten(mask), strict=False):
+            if one is not None and context is not None:
+                context.set_mask(value, one)
+    results = model._graph.run(values)
+    if not tree.is_nested(model._outputs_struct):
+        return results[0]
+    return tree.pack_sequence_as(model._outputs_struct, results)
+
+
+def standardize_inputs(model: Any, inputs: Any) -> list[Any]:
+    """`inputs` as a flat list in the order of the model's inputs, each of the right rank and dtype."""
+    flat = _match(model, inputs)
+    return [_fit(model, i, x) for i, x in enumerate(flat)]
+
+
+def _match(model: Any, inputs: Any) -> list[Any]:
+    struct, names = model._inputs_struct, [t.name for t in model._graph.inputs]
+    if isinstance(inputs, Mapping):
+        keys = list(struct) if isinstance(struct, Mapping) and _flat(struct) else names
+        wanted = sorted(keys) if isinstance(struct, Mapping) and _flat(struct) else keys
+        if set(wanted) <= set(inputs):
+            return [inputs[key] for key in wanted]
+        if not (isinstance(struct, Mapping) and set(names) <= set(inputs)):
+            missing = [key for key in wanted if key not in inputs]
+            raise InputError(
+                f"Model {model.name!r} needs the inputs {wanted}; {missing} missing in the given "
+                f"dict with keys {list(inputs)}."
+            )
+        return [inputs[name] for name in names]
+    if isinstance(struct, Mapping) and len(names) > 1:
+        raise InputError(
+            f"Model {model.name!r} was made with a dict of inputs, {sorted(struct)}: pass a dict with "
+            "these keys, so that none can be mistaken for another."
+        )
+    flat = tree.flatten(inputs)
+    if len(flat) != len(names):
+        raise InputError(
+            f"Model {model.name!r} has {len(names)} inputs ({', '.join(names)}), but was called with "
+            f"{len(flat)}."
+        )
+    return flat
+
+
+def _flat(struct: Mapping[str, Any]) -> bool:
+    return all(isinstance(value, KerasTensor) for value in struct.values())
+
+
+def _fit(model: Any, index: int, x: Any) -> Any:
+    wanted = model._graph.inputs[index]
+    if x is None:
+        return None
+    if not hasattr(x, "shape"):
+        x = ops.convert_to_tensor(x)
+    shape, target = tuple(x.shape), wanted.shape
+    adapted = x
+    if len(shape) == len(target) + 1 and shape[-1] == 1:
+        adapted = ops.squeeze(x, -1)
+    elif len(shape) == len(target) - 1 and target[-1] == 1:
+        adapted = ops.expand_dims(x, -1)
+    shape = tuple(adapted.shape)
+    fits = len(shape) == len(target) and all(
+        a == b or a is None or b is None or not isinstance(a, int)
+        for a, b in zip(shape, target, strict=True)
+    )
+    if not fits:
+        raise InputError(
+            f"Model {model.name!r}: the input {wanted.name!r} must have shape {target} "
+            f"(None is any size), got {tuple(x.shape)}."
+        )
+    dtype = dtypes.standardize(adapted.dtype)
+    wanted_dtype = wanted.dtype
+    if dtypes.is_float(dtype) and dtypes.is_float(wanted_dtype):
+        return adapted  # already in the compute dtype of the layer's policy
+    return adapted if dtype == wanted_dtype else ops.cast(adapted, wanted_dtype)
+
+
+# ------------------------------------------------------------------------------------------ configs
+
+
+def graph_config(model: Any) -> dict[str, Any]:
+    """The config of a functional model, in the format of Keras 3."""
+    graph = model._graph
+    kept = {id(node) for node in graph.nodes} | {id(t._node) for t in graph.inputs}
+    place: dict[int, tuple[str, int]] = {}
+    nodes_of: dict[str, list[Node]] = {}
+    for operation in graph.operations:
+        nodes = [node for node in operation.inbound_nodes if id(node) in kept]
+        nodes_of[operation.name] = nodes
+        for i, node in enumerate(nodes):
+            place[id(node)] = (operation.name, i)
+
+    def reference(tensor: KerasTensor) -> list[Any]:
+        name, i = place[id(tensor._node)]
+        return [name, i, tensor._index]
+
+    def argument(value: Any) -> Any:
+        if isinstance(value, KerasTensor):
+            config = {
+                "shape": list(value.shape),
+                "dtype": value.dtype,
+                "keras_history": reference(value),
+            }
+            return {"class_name": "__keras_tensor__", "config": config}
+        if isinstance(value, (list, tuple)):
+            return [argument(item) for item in value]
+        if isinstance(value, Mapping):
+            return {key: argument(item) for key, item in value.items()}
+        return serialize_keras_object(value)
+
+    layers = []
+    for operation in graph.operations:
+        record = _operation_config(operation)
+        record["name"] = operation.name
+        record["inbound_nodes"] = [
+            {"args": argument(node.args), "kwargs": argument(node.kwargs)}
+            for node in nodes_of[operation.name]
+            if not node.is_input
+        ]
+        layers.append(record)
+    return {
+        "name": model.name,
+        "trainable": model.trainable,
+        "layers": layers,
+        "input_layers": _map_tensors(reference, model._inputs_struct),
+        "output_layers": _map_tensors(reference, model._outputs_struct),
+    }
+
+
+def _map_tensors(fn: Any, struct: Any) -> Any:
+    if isinstance(struct, Mapping):
+        return {key: _map_tensors(fn, value) for key, value in struct.items()}
+    if isinstance(struct, (list, tuple)):
+        return [_map_tensors(fn, value) for value in struct]
+    return fn(struct)
+
+
+def _operation_config(operation: Any) -> dict[str, Any]:
+    if isinstance(operation, OpCall):
+        name = operation.record.name
+        return {
+            "module": "hornbeam.ops",
+            "class_name": "".join(part.capitalize() for part in name.split("_")),
+            "config": {"name": operation.name, "op": name},
+            "registered_name": None,
+        }
+    record = serialize_keras_object(operation)
+    assert isinstance(record, dict)
+    return record
+
+
+def model_from_graph_config(cls: Any, config: Mapping[str, Any]) -> Any:
+    """The model of a `graph_config`: make the operations, then repeat their calls in order."""
+    operations: dict[str, Any] = {}
+    pending: list[tuple[str, int, Mapping[str, Any]]] = []
+    for record in config["layers"]:
+        name = record.get("name") or record["config"]["name"]
+        operations[name] = _make_operation(record)
+        pending += [(name, i, call) for i, call in enumerate(record["inbound_nodes"])]
+    made: dict[tuple[str, int], list[Any]] = {}
+    for name, operation in operations.items():
+        for i, node in enumerate(getattr(operation, "inbound_nodes", ())):
+            made[name, i] = tree.flatten(node.outputs)
+    with recording():
+        _repeat_calls(operations, pending, made)
+    ends = [
+        _map_references(lambda ref: _tensor(made, ref), config[key])
+        for key in ("input_layers", "output_layers")
+    ]
+    return cls(ends[0], ends[1], name=config.get("name"), trainable=config.get("trainable", True))
+
+
+def _make_operation(record: Mapping[str, Any]) -> Any:
+    module = str(record.get("module"))
+    if module == "hornbeam.ops" or ".ops." in module:
+        config = record["config"]
+        name = config.get("op") or to_snake_case(record["class_name"])
+        if name not in RECORDS:
+            raise CorruptFileError(f"The config names the op {name!r}, which does not exist.")
+        return OpCall(RECORDS[name], config.get("name"))
+    return deserialize_keras_object(record)
+
+
+def _repeat_calls(
+    operations: Mapping[str, Any],
+    pending: list[tuple[str, int, Mapping[str, Any]]],
+    made: dict[tuple[str, int], list[Any]],
+) -> None:
+    """Call the operations again; a call waits until the tensors it needs have been made."""
+    waiting: dict[tuple[str, int], list[tuple[str, int, Mapping[str, Any]]]] = {}
+    stack = list(reversed(pending))
+    done = 0
+    while stack:
+        name, index, call = stack.pop()
+        if index and (name, index - 1) not in made:
+            waiting.setdefault((name, index - 1), []).append((name, index, call))
+            continue
+        missing = _first_missing(call, made)
+        if missing is not None:
+            waiting.setdefault(missing, []).append((name, index, call))
+            continue
+        args = _arguments(call.get("args", []), made)
+        kwargs = _arguments(call.get("kwargs", {}), made)
+        outputs = _call_operation(operations[name], args, kwargs)
+        made[name, index] = tree.flatten(outputs)
+        done += 1
+        stack.extend(reversed(waiting.pop((name, index), [])))
+    if waiting:
+        lost = sorted(f"{name}[{index}]" for name, index in waiting)
+        raise CorruptFileError(
+            f"The config of a functional model refers to calls that it does not hold: {lost}."
+        )
+
+
+def _call_operation(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
+    if isinstance(operation, OpCall):
+        out = operation.record.call(tuple(args), dict(kwargs))
+        node = tree.flatten(out)[0]._node
+        node.operation = operation  # the node belongs to this use of the op, by its saved name
+        operation.inbound_nodes.append(node)
+        return out
+    return operation(*args, **kwargs)
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, Mapping) and value.get("class_name") == "__keras_tensor__"
+
+
+def _first_missing(value: Any, made: Mapping[tuple[str, int], Any]) -> tuple[str, int] | None:
+    if _is_reference(value):
+        name, index, _ = value["config"]["keras_history"]
+        return None if (name, index) in made else (name, index)
+    items = value.values() if isinstance(value, Mapping) else value
+    if isinstance(value, (list, tuple, Mapping)):
+        for item in items:
+            missing = _first_missing(item, made)
+            if missing is not None:
+                return missing
+    return None
+
+
+def _arguments(value: Any, made: Mapping[tuple[str, int], Any]) -> Any:
+    if _is_reference(value):
+        return _tensor(made, value["config"]["keras_history"])
+    if isinstance(value, (list, tuple)):
+        return [_arguments(item, made) for item in value]
+    if isinstance(value, Mapping) and "class_name" not in value:
+        return {key: _arguments(item, made) for key, item in value.items()}
+    return deserialize_keras_object(value)
+
+
+def _tensor(made: Mapping[tuple[str, int], Any], reference: Any) -> Any:
+    name, node, index = reference
+    try:
+        return made[name, node][index]
+    except (KeyError, IndexError):
+        raise CorruptFileError(
+            f"The config of a functional model refers to output {index} of call {node} of {name!r}, "
+            "which it does not hold."
+        ) from None
+
+
+def _map_references(fn: Any, struct: Any) -> Any:
+    if isinstance(struct, Mapping):
+        return {key: _map_references(fn, value) for key, value in struct.items()}
+    is_reference = isinstance(struct, (list, tuple)) and len(struct) == 3 and isinstance(struct[0], str)
+    return fn(struct) if is_reference else [_map_references(fn, item) for item in struct]

@@ -1,0 +1,245 @@
+"""`Model`: a layer that can be trained, saved and summarized."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from hornbeam import tree
+from hornbeam.backends.symbolic import KerasTensor
+from hornbeam.errors import InputError, suggest
+from hornbeam.layers.layer import Layer, _as_shapes, _map_shapes
+from hornbeam.models.graph import Graph
+from hornbeam.saving.objects import builtin, serialize_keras_object
+from hornbeam.training.trainer import Trainer
+
+
+def is_functional_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether constructor arguments are those of a functional model: (inputs, outputs)."""
+    return len(args) in (2, 3) or (len(args) == 1 and "outputs" in kwargs) or "inputs" in kwargs
+
+
+@builtin("keras")
+class Model(Trainer, Layer):
+    """A layer that can be trained (`compile`, `fit`), saved and summarized.
+
+    There are three ways to make one: ``Model(inputs, outputs)`` from the symbolic tensors between which
+    layers have been called (a functional model), a subclass with layers as attributes and a `call`
+    method, or `Sequential`.
+
+    Args:
+        inputs: one symbolic tensor (from `Input`), or a list or dict of them.
+        outputs: one symbolic tensor, or a list or dict of them.
+        name: the model's name.
+
+    Example:
+
+    >>> import hornbeam
+    >>> inputs = hornbeam.Input(shape=(4,))
+    >>> hidden = hornbeam.layers.Dense(8, activation="relu")(inputs)
+    >>> model = hornbeam.Model(inputs, hornbeam.layers.Dense(1)(hidden))
+    >>> model.output_shape, model.count_params()
+    ((None, 1), 49)
+    """
+
+    _untracked = Layer._untracked | Trainer._untracked | frozenset({"_graph", "_sequence_tensors"})
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and is_functional_call(args, kwargs):
+            from hornbeam.models.functional import Functional
+
+            return super().__new__(Functional, *args, **kwargs)
+        return super().__new__(cls, *args, **kwargs)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        Trainer.__init__(self)
+        self._graph: Graph | None = None
+        if is_functional_call(args, kwargs):
+            from hornbeam.models.functional import init_functional
+
+            init_functional(self, *args, **kwargs)
+        else:
+            if args:
+                raise TypeError(f"{type(self).__name__}() takes keyword arguments only, got {args!r}.")
+            Layer.__init__(self, **kwargs)
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute the outputs; subclasses define it, functional models run their graph."""
+        if self._graph is None:
+            raise NotImplementedError(
+                f"Model {self.name!r}: the class {type(self).__name__} must define "
+                "`call(self, inputs)`, or be made from inputs and outputs."
+            )
+        from hornbeam.models.functional import run_functional
+
+        return run_functional(self, *args, **kwargs)
+
+    def build(self, input_shape: Any = None) -> None:
+        """Make all variables, by calling the model on symbolic tensors of that shape.
+
+        Args:
+            input_shape: the shape of the input with its batch axis, e.g. ``(None, 784)``; a list or
+                dict of shapes for several inputs.
+        """
+        if self._graph is not None or input_shape is None:
+            return
+        shapes = _as_shapes(input_shape)
+        tensors = _map_shapes(lambda shape: KerasTensor(shape, self.compute_dtype), shapes)
+        self.built = True  # the call below makes the variables of the layers
+        try:
+            self.compute_output_spec(tensors)
+        except Exception:
+            self.built = False
+            raise
+
+    # --------------------------------------------------------------------------------------- layers
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that the model holds directly."""
+        from hornbeam.layers.state import members
+
+        return list(members(self, (Layer,)))
+
+    @layers.setter
+    def layers(self, _value: Any) -> None:
+        raise AttributeError("`Model.layers` is made of the model's attributes and cannot be set.")
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """A layer by its name or its place in `layers`.
+
+        Raises:
+            InputError: (a ValueError) if there is none; the text lists the nearest names.
+        """
+        layers = self.layers
+        if index is not None and name is None:
+            if not -len(layers) <= index < len(layers):
+                raise InputError(f"Model {self.name!r} has {len(layers)} layers, no index {index}.")
+            return layers[index]
+        if name is None or index is not None:
+            raise InputError("get_layer() needs either `name` or `index`.")
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        names = [layer.name for layer in layers]
+        raise InputError(
+            f"Model {self.name!r} has no layer named {name!r}.{suggest(name, names)} It has {names}."
+        )
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """The symbolic inputs, flat."""
+        return self._symbolic_ends()[0]
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """The symbolic outputs, flat."""
+        return self._symbolic_ends()[1]
+
+    def _symbolic_ends(self) -> tuple[list[KerasTensor], list[KerasTensor]]:
+        if self._graph is None:
+            raise AttributeError(
+                f"Model {self.name!r} is a subclassed model: it has no symbolic inputs and outputs."
+            )
+        return self._graph.inputs, self._graph.outputs
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [tensor.name for tensor in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """The names of the operations that make the outputs."""
+        return [tensor._node.operation.name for tensor in self.outputs]
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, or a list of shapes."""
+        shapes = [tensor.shape for tensor in self.inputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, or a list of shapes."""
+        shapes = [tensor.shape for tensor in self.outputs]
+        return shapes[0] if len(shapes) == 1 else shapes
+
+    # -------------------------------------------------------------------------------------- showing
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Any = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+    ) -> None:
+        """Print a table of the layers with their output shapes and numbers of parameters.
+
+        Args:
+            line_length: the width of the table in characters.
+            positions: where columns end, as fractions of the width.
+            print_fn: what to call with the text, instead of printing it.
+            expand_nested: whether to list the layers of nested models.
+            show_trainable: whether to show which layers are trained.
+            layer_range: names of the first and the last layer to show.
+        """
+        from hornbeam.models.summary import print_summary
+
+        print_summary(
+            self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
+        )
+
+    # --------------------------------------------------------------------------------------- saving
+
+    def to_json(self, **kwargs: Any) -> str:
+        """The architecture (no weights) as JSON; `models.model_from_json` reads it."""
+        return json.dumps(serialize_keras_object(self), **kwargs)
+
+    def save(
+        self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
+    ) -> None:
+        """Save architecture, weights, optimizer state and compile arguments to a ``.keras`` file.
+
+        Args:
+            filepath: where to; a path ending in ".keras".
+            overwrite: whether an existing file may be replaced.
+            zipped: must not be False; a ``.keras`` file is one archive.
+        """
+        from hornbeam.saving.files import save_model
+
+        save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Save the weights alone, to a ``.weights.h5`` file."""
+        from hornbeam.saving.files import save_weights
+
+        save_weights(self, filepath, overwrite=overwrite, **kwargs)
+
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
+        """Load weights from a ``.weights.h5`` or ``.keras`` file of a model of the same structure.
+
+        Args:
+            filepath: the file.
+            skip_mismatch: whether to leave alone what does not fit instead of raising.
+        """
+        from hornbeam.saving.files import load_weights
+
+        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+
+    def get_compile_config(self) -> dict[str, Any] | None:
+        """The arguments of `compile`, as a config; None if the model is not compiled."""
+        return Trainer.get_compile_config(self)
+
+    def build_from_config(self, config: dict[str, Any]) -> None:
+        """Build for the shapes in the result of `get_build_config`."""
+        if config and not self.built and "input_shape" in config:
+            self.build(_as_shapes(config["input_shape"]))
+
+    def _structure_error(self, inputs: Any) -> InputError:
+        return InputError(
+            f"Model {self.name!r} got inputs of the structure {tree.structure_of(inputs)}."
+        )
