@@ -1,0 +1,1 @@
+"""Activation functions with settings, as layers."""

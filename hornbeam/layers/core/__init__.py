@@ -1,0 +1,1 @@
+"""The basic layers: inputs, dense, embedding, activation, wrapping functions and layers."""

@@ -1,0 +1,1 @@
+"""Dropout, noise and penalties: layers that act in training only."""

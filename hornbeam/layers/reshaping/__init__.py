@@ -1,0 +1,1 @@
+"""Layers that change the shape and leave the values."""
