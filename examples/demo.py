@@ -57,10 +57,10 @@ def build_model() -> hornbeam.Model:
         [
             hornbeam.Input(shape=(SIDE, SIDE, 1)),
             layers.Conv2D(32, 3, padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.9),
             layers.Activation("relu"),
             layers.Conv2D(64, 3, padding="same", use_bias=False),
-            layers.BatchNormalization(),
+            layers.BatchNormalization(momentum=0.9),
             layers.Activation("relu"),
             layers.MaxPooling2D(2),
             layers.Dropout(0.25),
