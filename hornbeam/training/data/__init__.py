@@ -1,0 +1,107 @@
+"""Data in: one adapter per kind of input, all giving batches of (x, y, sample_weight)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam.errors import InputError
+from hornbeam.training.data.arrays import ArrayData, train_validation_split
+from hornbeam.training.data.convert import to_array
+from hornbeam.training.data.streams import StreamData
+
+
+def is_array_like(x: Any) -> bool:
+    """Whether `x` holds rows that can be counted and picked (rather than a stream of batches)."""
+    from hornbeam import tree
+
+    leaves = [leaf for leaf in tree.flatten(x) if leaf is not None]
+    if isinstance(x, (list, tuple)) and leaves and not hasattr(leaves[0], "shape"):
+        return all(isinstance(leaf, (int, float, bool, str)) for leaf in leaves)
+    return bool(leaves) and all(
+        hasattr(leaf, "shape") or hasattr(leaf, "iloc") for leaf in leaves
+    )
+
+
+def make_data(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: bool | str = False,
+    class_weight: Any = None,
+    steps: int | None = None,
+    what: str = "fit",
+) -> ArrayData | StreamData:
+    """The adapter for whatever the user passed.
+
+    Raises:
+        InputError: saying what is wrong with it.
+    """
+    if x is None:
+        raise InputError(f"{what}() got no data: `x` is None.")
+    if is_array_like(x):
+        return ArrayData(
+            x, y, sample_weight, batch_size=batch_size or 32, shuffle=shuffle,
+            class_weight=class_weight, steps=steps, what=what,
+        )
+    if y is not None or sample_weight is not None:
+        name = "y" if y is not None else "sample_weight"
+        raise InputError(
+            f"{what}() got a {type(x).__name__} as `x`, which must yield whole batches (x, y) or "
+            f"(x, y, sample_weight); `{name}` cannot be given beside it."
+        )
+    if hasattr(x, "__iter__") or hasattr(x, "__getitem__"):
+        return StreamData(x, class_weight=class_weight, steps=steps, shuffle=shuffle, what=what)
+    raise InputError(
+        f"{what}() got a {type(x).__name__} as `x`. Pass arrays, lists of numbers, a list or dict of "
+        "arrays, a generator or any iterable of batches, or a `PyDataset`."
+    )
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """(x, y, sample_weight) of a batch, None for what it leaves out.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.utils.unpack_x_y_sample_weight((1, 2))
+    (1, 2, None)
+    """
+    if isinstance(data, list):
+        data = tuple(data)
+    if not isinstance(data, tuple):
+        return data, None, None
+    if len(data) > 3 or not data:
+        raise InputError(
+            f"A batch must be x, (x, y) or (x, y, sample_weight), got a tuple of {len(data)}."
+        )
+    return (*data, None, None)[:3]  # type: ignore[return-value]
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """A batch of what is not None; the inverse of `unpack_x_y_sample_weight`.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.utils.pack_x_y_sample_weight(1, 2)
+    (1, 2)
+    """
+    if sample_weight is not None:
+        return (x, y, sample_weight)
+    if y is not None:
+        return (x, y)
+    return x if not isinstance(x, (list, tuple)) else (x,)
+
+
+__all__ = [
+    "ArrayData",
+    "StreamData",
+    "is_array_like",
+    "make_data",
+    "pack_x_y_sample_weight",
+    "to_array",
+    "train_validation_split",
+    "unpack_x_y_sample_weight",
+]

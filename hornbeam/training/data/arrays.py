@@ -1,0 +1,188 @@
+"""Data that is in memory: arrays, lists, data frames, nested in lists and dicts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from hornbeam import tree
+from hornbeam.errors import InputError
+from hornbeam.ops.record import owner_of
+from hornbeam.random import streams
+from hornbeam.training.data.convert import to_array
+from hornbeam.training.data.weights import check_class_weight, with_class_weight
+
+Batch = tuple[Any, Any, Any]
+
+
+class ArrayData:
+    """Rows of arrays in batches, shuffled or not.
+
+    Args:
+        x: the inputs, nested in any way; the first axis of every array counts the rows.
+        y: the targets, likewise, or None.
+        sample_weight: weights of the rows, or None.
+        batch_size: rows per batch; the last batch may be smaller.
+        shuffle: True for a new order of the rows each epoch, "batch" for a new order of the batches.
+        class_weight: class -> weight.
+        steps: how many batches an epoch has, if not all.
+        what: the function that the user called, for messages.
+    """
+
+    in_memory = True
+
+    def __init__(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        *,
+        batch_size: int = 32,
+        shuffle: bool | str = False,
+        class_weight: Any = None,
+        steps: int | None = None,
+        what: str = "fit",
+    ) -> None:
+        if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
+            raise InputError(f"`batch_size` must be a positive int, got {batch_size!r}.")
+        check_class_weight(class_weight)
+        self.x = _arrays(x, "x")
+        self.y = _arrays(y, "y")
+        weights = _arrays(sample_weight, "sample_weight")
+        self.rows = _count_rows(self.x, self.y, weights, what)
+        self.sample_weight = with_class_weight(self.y, weights, class_weight)
+        self.batch_size = int(min(batch_size, self.rows))
+        self.shuffle = shuffle
+        self.seed = streams.next_seed() if shuffle else 0
+        self.whole_epoch = math.ceil(self.rows / self.batch_size)
+        self.steps = steps or self.whole_epoch
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches an epoch has."""
+        return self.steps
+
+    def arrays(self) -> Batch:
+        """Everything at once."""
+        return self.x, self.y, self.sample_weight
+
+    def order(self, epoch: int) -> Any:
+        """The rows in the order of that epoch, as int32 numbers.
+
+        It depends on the seed and the epoch alone, so that a resumed run meets the same batches.
+        """
+        if not self.shuffle:
+            return np.arange(self.rows, dtype=np.int32)
+        rng = np.random.Generator(np.random.Philox(key=self.seed, counter=epoch))
+        if self.shuffle == "batch":
+            starts = np.arange(self.whole_epoch) * self.batch_size
+            rng.shuffle(starts[:-1])
+            pieces = [np.arange(s, min(s + self.batch_size, self.rows)) for s in starts]
+            return np.concatenate(pieces).astype(np.int32)
+        return rng.permutation(self.rows).astype(np.int32)
+
+    def epoch(self, epoch: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch."""
+        order = self.order(epoch)
+        data = self.arrays()
+        leaves = tree.flatten(data)
+        spec = tree.structure_of(data)
+        for step in range(self.steps):
+            place = step % self.whole_epoch
+            if place == 0 and step:
+                order = self.order(epoch + step // self.whole_epoch)
+            first = place * self.batch_size
+            rows = order[first : first + self.batch_size]
+            picked = [_pick(leaf, rows, first, not self.shuffle) for leaf in leaves]
+            yield tree.unflatten(spec, picked)
+
+    def peek(self) -> Batch:
+        """A first batch, to build the model with."""
+        rows = np.arange(self.batch_size, dtype=np.int32)
+        return tree.map_structure(  # type: ignore[no-any-return]
+            lambda leaf: _pick(leaf, rows, 0, True), self.arrays()
+        )
+
+    def on_epoch_end(self) -> None:
+        """Nothing happens between epochs."""
+
+
+def _pick(leaf: Any, rows: Any, first: int, in_order: bool) -> Any:
+    if leaf is None:
+        return None
+    if in_order:
+        return leaf[first : first + len(rows)]
+    if isinstance(leaf, np.ndarray):
+        return leaf[rows]
+    owner = owner_of(leaf)
+    assert owner is not None
+    return owner.take(leaf, owner.asarray(rows), 0)
+
+
+def _arrays(structure: Any, name: str) -> Any:
+    if structure is None:
+        return None
+    leaves = tree.flatten(structure)
+    if isinstance(structure, (list, tuple)) and leaves and not hasattr(leaves[0], "shape"):
+        if all(isinstance(leaf, (int, float, bool, str)) for leaf in leaves):
+            return to_array(structure, name)
+    paths = tree.flatten_with_path(structure)
+    made = []
+    for path, leaf in paths:
+        shown = name + "".join(f"[{key!r}]" for key in path)
+        made.append(to_array(leaf, shown))
+    return tree.pack_sequence_as(structure, made)
+
+
+def _count_rows(x: Any, y: Any, sample_weight: Any, what: str) -> int:
+    counts: dict[str, int] = {}
+    for name, structure in (("x", x), ("y", y), ("sample_weight", sample_weight)):
+        for path, leaf in tree.flatten_with_path(structure) if structure is not None else ():
+            if leaf is None:
+                continue
+            shown = name + "".join(f"[{key!r}]" for key in path)
+            if not len(leaf.shape):
+                raise InputError(
+                    f"{what}(): `{shown}` is a scalar; the first axis of every array must count the rows."
+                )
+            counts[shown] = int(leaf.shape[0])
+    if len(set(counts.values())) > 1:
+        listed = ", ".join(f"`{name}` has {count}" for name, count in counts.items())
+        raise InputError(
+            f"{what}(): all arrays must have the same number of rows (the size of their first axis), "
+            f"but {listed}."
+        )
+    rows = next(iter(counts.values()), 0)
+    if rows == 0:
+        raise InputError(f"{what}() got empty data: `x` has no rows.")
+    return rows
+
+
+def train_validation_split(arrays: Batch, validation_split: float) -> tuple[Batch, Batch]:
+    """The first part of the rows for training, the last `validation_split` of them for validation.
+
+    Args:
+        arrays: (x, y, sample_weight), each nested in any way or None.
+        validation_split: a fraction in (0, 1).
+
+    Raises:
+        InputError: if either part would be empty.
+    """
+    if not 0 < validation_split < 1:
+        raise InputError(f"`validation_split` must lie between 0 and 1, got {validation_split}.")
+    converted = (
+        _arrays(arrays[0], "x"), _arrays(arrays[1], "y"), _arrays(arrays[2], "sample_weight")
+    )
+    rows = _count_rows(*converted, "fit")
+    cut = math.floor(rows * (1.0 - validation_split))
+    if cut == 0 or cut == rows:
+        raise InputError(
+            f"validation_split={validation_split} of {rows} rows leaves nothing for "
+            f"{'training' if cut == 0 else 'validation'}."
+        )
+    first = tree.map_structure(lambda a: None if a is None else a[:cut], converted)
+    last = tree.map_structure(lambda a: None if a is None else a[cut:], converted)
+    return first, last

@@ -1,0 +1,130 @@
+"""Pure functions out of imperative steps, compiled and kept.
+
+A step is a method of the model, ``train_step(data)`` say, that reads and assigns variables.  Here it
+becomes ``(state, data) -> (state, result)``, which a backend can compile, and is driven either once per
+batch (`Step`) or many times within one compiled loop (`FusedSteps`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from hornbeam.backends.protocol import Backend
+from hornbeam.layers import call_context
+from hornbeam.layers.call_context import CallContext
+from hornbeam.variables import Variable, pure
+
+
+def in_context(fn: Callable[..., Any], model: Any, training: bool) -> Callable[..., Any]:
+    """`fn` within one call context, so that masks travel from the model to losses and metrics."""
+
+    def run(*args: Any) -> Any:
+        context = CallContext()
+        context.training = training
+        token = call_context.current.set(context)
+        try:
+            return fn(*args)
+        finally:
+            call_context.current.reset(token)
+            for layer in context.loss_layers:
+                layer._losses = []
+
+    return run
+
+
+def values_of(variables: Sequence[Variable], backend: Backend) -> list[Any]:
+    """What the boxes hold, each array once (an engine may reuse the memory of each)."""
+    values = [variable._value for variable in variables]
+    if len({id(value) for value in values}) != len(values):
+        seen: set[int] = set()
+        for i, value in enumerate(values):
+            if id(value) in seen:
+                values[i] = backend.asarray(backend.to_numpy(value).copy())
+            seen.add(id(values[i]))
+    return values
+
+
+class Step:
+    """A step as a compiled pure function.
+
+    Args:
+        fn: ``fn(data) -> result``; it may assign `variables`.
+        variables: all the state it may touch.
+        backend: the engine.
+        compiled: whether to compile (else it runs as it is written).
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[Any], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        compiled: bool = True,
+    ) -> None:
+        self.fn = fn
+        self.variables = list(variables)
+        self.backend = backend
+        self.compiled = compiled and backend.compiled
+
+        def body(values: list[Any], data: Any) -> Any:
+            result, new = pure(fn, self.variables, values, data)
+            return new, result
+
+        self._body = body
+        self._run = backend.compile(body, donate=True) if self.compiled else None
+
+    def __call__(self, data: Any) -> Any:
+        if self._run is None:
+            return self.fn(data)
+        new, result = self._run(values_of(self.variables, self.backend), data)
+        for variable, value in zip(self.variables, new, strict=True):
+            variable._value = value
+        return result
+
+
+class FusedSteps:
+    """Many steps over data that is on the device, in one compiled loop.
+
+    Args:
+        fn: ``fn(batch) -> anything``, the step.
+        finish: ``finish() -> result``, called once after the last step.
+        variables: all the state that both may touch.
+        backend: the engine.
+        batch_size: rows per step.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[[Any], Any],
+        finish: Callable[[], Any],
+        variables: Sequence[Variable],
+        backend: Backend,
+        batch_size: int,
+    ) -> None:
+        self.variables = list(variables)
+        self.backend = backend
+        b = backend
+
+        def many(values: list[Any], data: list[Any], order: Any, first: Any, last: Any) -> Any:
+            def body(carry: Any) -> Any:
+                i, state = carry
+                rows = b.slice(order, (i * batch_size,), (batch_size,))
+                batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
+                _, new = pure(fn, self.variables, state, batch)
+                return i + 1, new
+
+            _, values = b.while_loop(lambda carry: carry[0] < last, body, (first, values))
+            result, values = pure(finish, self.variables, values)
+            return values, result
+
+        self._run = b.compile(many, donate=True)
+
+    def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
+        b = self.backend
+        values = values_of(self.variables, b)
+        bounds = (b.asarray(first, "int32"), b.asarray(last, "int32"))
+        new, result = self._run(values, data, order, *bounds)
+        for variable, value in zip(self.variables, new, strict=True):
+            variable._value = value
+        return result
