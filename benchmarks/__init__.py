@@ -1,0 +1,1 @@
+"""Benchmarks of Hornbeam beside its peers; see README.md in this folder."""
