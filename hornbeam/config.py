@@ -8,6 +8,7 @@ when nothing is called.
 from __future__ import annotations
 
 from hornbeam.backends.registry import backend, set_backend, use_backend
+from hornbeam.dtype_policies.policy import dtype_policy, set_dtype_policy
 from hornbeam.dtypes import floatx, set_floatx
 from hornbeam.errors import InputError
 
@@ -86,10 +87,12 @@ def standardize_data_format(data_format: str | None) -> str:
 
 __all__ = [
     "backend",
+    "dtype_policy",
     "epsilon",
     "floatx",
     "image_data_format",
     "set_backend",
+    "set_dtype_policy",
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
@@ -16,6 +17,7 @@ from hornbeam import tree
 from hornbeam.backends import windows
 from hornbeam.backends.numpy import native_dtype, to_array
 from hornbeam.backends.protocol import Array, Backend
+from hornbeam.backends.threefry import threefry2x32
 
 NATIVE = """logaddexp linspace tril triu diagonal trace outer vdot inner tensordot logsumexp
 isin roll repeat tile moveaxis swapaxes split var std median quantile""".split()
@@ -244,16 +246,46 @@ class JaxBackend(Backend):
     # ---------------------------------------------------------------------------------------- random
 
     def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
-        return jax.random.uniform(_key(key), shape, native_dtype(dtype))
+        """From `_random_bits`, as many of them as the dtype can hold."""
+        kept = {"float32": 24, "float16": 11, "bfloat16": 8}.get(dtype)
+        if kept is None:
+            return jax.random.uniform(_key(key), shape, native_dtype(dtype))
+        bits = _random_bits(key, shape) >> np.uint32(32 - kept)
+        return bits.astype(native_dtype(dtype)) * 2.0**-kept
 
     def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
-        return jax.random.normal(_key(key), shape, native_dtype(dtype))
+        """The inverse of the distribution function at the middle of one of 2**24 equal intervals."""
+        if dtype not in ("float32", "float16", "bfloat16"):
+            return jax.random.normal(_key(key), shape, native_dtype(dtype))
+        bits = (_random_bits(key, shape) >> np.uint32(8)).astype(jnp.int32)
+        between = (2 * bits + (1 - 2**24)).astype(jnp.float32) * 2.0**-24  # in (-1, 1), exact
+        return (lax.erf_inv(between) * np.float32(np.sqrt(2))).astype(native_dtype(dtype))
+
+    def random_bernoulli(self, key: Array, shape: Sequence[int], probability: float) -> Array:
+        """Compares bits with an integer, without making floats of them."""
+        if probability >= 1:
+            return jnp.ones(shape, bool)
+        return _random_bits(key, shape) < np.uint32(probability * 2**32)
 
     def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
         return jax.random.randint(_key(key), shape, low, high, jnp.int32)
 
     def random_permutation(self, key: Array, n: int) -> Array:
         return jax.random.permutation(_key(key), n).astype(jnp.int32)
+
+
+def _random_bits(key: Array, shape: Sequence[int]) -> Array:
+    """uint32 words, one per place.
+
+    `jax.random.bits` calls a loop that XLA's CPU compiler fuses with nothing: dropout of 128x26x26x32
+    took 24 ms with it, and takes 4 ms with the same generator written out.
+    """
+    size = math.prod(shape)
+    if size >= 2**32:
+        return jax.random.bits(_key(key), shape, jnp.uint32)
+    place = lax.iota(jnp.uint32, size)
+    words = jnp.asarray(key, jnp.uint32)
+    return threefry2x32((words[0], words[1]), (place, jnp.zeros_like(place)))[0].reshape(shape)
 
 
 def _key(words: Array) -> Array:

@@ -235,6 +235,10 @@ class Backend:
         """int32 numbers in [low, high)."""
         raise self.unsupported("random_integers")
 
+    def random_bernoulli(self, key: Array, shape: Sequence[int], probability: float) -> Array:
+        """Bools that are True with `probability`; the base compares uniform numbers with it."""
+        return self.random_uniform(key, shape, "float32") < probability
+
     def random_permutation(self, key: Array, n: int) -> Array:
         """The int32 numbers 0..n-1 in random order."""
         raise self.unsupported("random_permutation")

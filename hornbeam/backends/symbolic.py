@@ -583,6 +583,9 @@ class SymbolicBackend(Backend):
     def random_integers(self, key: Any, shape: Sequence[Any], low: int, high: int) -> KerasTensor:
         return KerasTensor(_closed(shape), "int32")
 
+    def random_bernoulli(self, key: Any, shape: Sequence[Any], probability: float) -> KerasTensor:
+        return KerasTensor(_closed(shape), "bool")
+
     def random_permutation(self, key: Any, n: int) -> KerasTensor:
         return KerasTensor((n,), "int32")
 

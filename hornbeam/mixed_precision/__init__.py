@@ -1,0 +1,18 @@
+"""Computing in small floats: the policies under their older names, and loss scaling."""
+
+from __future__ import annotations
+
+from hornbeam.dtype_policies.policy import DTypePolicy, dtype_policy, set_dtype_policy
+
+Policy = DTypePolicy
+global_policy = dtype_policy
+set_global_policy = set_dtype_policy
+
+__all__ = [
+    "DTypePolicy",
+    "Policy",
+    "dtype_policy",
+    "global_policy",
+    "set_dtype_policy",
+    "set_global_policy",
+]
