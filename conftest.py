@@ -17,11 +17,10 @@ os.environ["HORNBEAM_HOME"] = os.devnull  # the settings of whoever runs the tes
 @pytest.fixture(autouse=True)
 def clean_slate() -> Iterator[None]:
     """Automatic names, settings and the seed as in a new process."""
-    from hornbeam import config, naming
-    from hornbeam.random import streams
+    from hornbeam import config, naming, utils
 
     naming.reset_names()
-    streams.set_global_seed(0)
+    utils.set_random_seed(0)
     before = config.floatx(), config.image_data_format(), config.epsilon()
     backend = config.backend()
     yield
