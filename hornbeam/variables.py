@@ -24,6 +24,21 @@ from hornbeam.naming import current_path, unique_name
 
 _written: ContextVar[Writes | None] = ContextVar("hornbeam_written", default=None)
 _autocast: ContextVar[str | None] = ContextVar("hornbeam_autocast", default=None)
+_structure = 0
+
+
+def structure_version() -> int:
+    """A number that changes whenever a variable is made, frozen or unfrozen anywhere.
+
+    What has been collected from attributes at one version need not be collected again at the same one.
+    """
+    return _structure
+
+
+def structure_changed() -> None:
+    """Say that a variable or a layer was made, frozen or unfrozen."""
+    global _structure
+    _structure += 1
 
 
 class Variable:
@@ -84,6 +99,7 @@ class Variable:
         self._value: Array = self._first_value(initializer, shape, dtype)
         self._shape: tuple[int, ...] = tuple(self._value.shape)
         self._dtype = self.backend.dtype(self._value)
+        structure_changed()
 
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Array:
         wanted = None if dtype is None else dtypes.standardize(dtype)
@@ -178,6 +194,7 @@ class Variable:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        structure_changed()
 
     @property
     def autocast(self) -> bool:

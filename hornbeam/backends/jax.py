@@ -28,6 +28,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     pip = "jax"
+    fuses_steps = True
     xp: ClassVar[Any] = jnp
     native: ClassVar[frozenset[str]] = frozenset(NATIVE) - {"var", "std"}
 

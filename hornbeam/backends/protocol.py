@@ -91,6 +91,8 @@ class Backend:
     """Whether its arrays carry shapes and dtypes only."""
     compiled: ClassVar[bool] = True
     """Whether `compile` makes anything faster (False: it returns the function itself)."""
+    fuses_steps: ClassVar[bool] = False
+    """Whether a `while_loop` of many training steps in one compiled function pays."""
     xp: ClassVar[Any] = None
     """A namespace with NumPy's names, or None."""
     native: ClassVar[frozenset[str]] = frozenset()

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hornbeam.metrics.metric import Metric
-
 from hornbeam.random.seed_generator import SeedGenerator
 from hornbeam.variables import Variable
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from hornbeam import tree
 from hornbeam.backends.protocol import Backend
 from hornbeam.layers import call_context
 from hornbeam.layers.call_context import CallContext
@@ -53,6 +56,8 @@ class Step:
         variables: all the state it may touch.
         backend: the engine.
         compiled: whether to compile (else it runs as it is written).
+        donate: whether the engine may reuse the memory of the old state.  It is right for training,
+            which replaces nearly everything; else only what was assigned comes back.
     """
 
     def __init__(
@@ -61,26 +66,38 @@ class Step:
         variables: Sequence[Variable],
         backend: Backend,
         compiled: bool = True,
+        donate: bool = True,
     ) -> None:
         self.fn = fn
         self.variables = list(variables)
         self.backend = backend
+        self.donate = donate
         self.compiled = compiled and backend.compiled
 
         def body(values: list[Any], data: Any) -> Any:
             result, new = pure(fn, self.variables, values, data)
-            return new, result
+            pairs = enumerate(zip(values, new, strict=True))
+            return {i: n for i, (v, n) in pairs if donate or n is not v}, result
 
-        self._body = body
-        self._run = backend.compile(body, donate=True) if self.compiled else None
+        self._run = backend.compile(body, donate=donate) if self.compiled else None
 
     def __call__(self, data: Any) -> Any:
         if self._run is None:
-            return self.fn(data)
-        new, result = self._run(values_of(self.variables, self.backend), data)
-        for variable, value in zip(self.variables, new, strict=True):
-            variable._value = value
+            return self.fn(_on_engine(data, self.backend))
+        if self.donate:
+            values = values_of(self.variables, self.backend)
+        else:
+            values = [variable._value for variable in self.variables]
+        new, result = self._run(values, data)
+        for i, value in new.items():
+            self.variables[i]._value = value
         return result
+
+
+def _on_engine(data: Any, backend: Backend) -> Any:
+    return tree.map_structure(
+        lambda leaf: backend.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, data
+    )
 
 
 class FusedSteps:

@@ -59,6 +59,7 @@ class ArrayData:
         self.seed = streams.next_seed() if shuffle else 0
         self.whole_epoch = math.ceil(self.rows / self.batch_size)
         self.steps = steps or self.whole_epoch
+        self.device_leaves: list[Any] | None = None  # filled by the loop that wants them there
 
     @property
     def num_batches(self) -> int | None:

@@ -1,0 +1,346 @@
+"""The loops: epochs, batches, validation, callbacks and progress, written once.
+
+An epoch over arrays runs as one compiled loop (`FusedSteps`) where the engine gains from that, the step
+is Hornbeam's own and no callback listens to batches; else batch by batch.  Both compute the same.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from hornbeam import tree
+from hornbeam.backends import registry
+from hornbeam.callbacks import Callback, CallbackList
+from hornbeam.errors import InputError
+from hornbeam.ops.record import owner_of
+from hornbeam.training.checks import NanWatch, check_labels
+from hornbeam.training.data import ArrayData, is_array_like, make_data, train_validation_split
+from hornbeam.training.logs import Logs, to_host
+from hornbeam.training.progress import Progress, make_progress
+
+FUSED_BYTES = 2 * 2**30
+"""Data larger than this is fed batch by batch instead of being put on the device as a whole."""
+
+BATCH_HOOKS = {
+    "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
+    "test": ("on_test_batch_begin", "on_test_batch_end"),
+    "predict": ("on_predict_batch_begin", "on_predict_batch_end"),
+}
+
+
+def fit(
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    epochs: int,
+    verbose: str | int,
+    callbacks: Any,
+    validation_split: float,
+    validation_data: Any,
+    shuffle: bool | str,
+    class_weight: Any,
+    sample_weight: Any,
+    initial_epoch: int,
+    steps_per_epoch: int | None,
+    validation_steps: int | None,
+    validation_batch_size: int | None,
+    validation_freq: int | Sequence[int],
+) -> Any:
+    """See `Trainer.fit`."""
+    if validation_split and validation_data is None:
+        if not is_array_like(x):
+            raise InputError(
+                f"`validation_split` needs arrays, but `x` is a {type(x).__name__}; pass "
+                "`validation_data` instead."
+            )
+        (x, y, sample_weight), validation_data = train_validation_split(
+            (x, y, sample_weight), validation_split
+        )
+    data = make_data(
+        x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
+        steps=steps_per_epoch, what="fit",
+    )
+    validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
+    with _running(model, data, "train"):
+        progress = make_progress(verbose, data.num_batches, epochs)
+        listeners = _callback_list(callbacks, model, progress, data, epochs)
+        model.stop_training = False
+        nan = NanWatch(model.name)
+        listeners.on_train_begin()
+        logs: dict[str, Any] = {}
+        for epoch in range(initial_epoch, epochs):
+            model.reset_metrics()
+            listeners.on_epoch_begin(epoch)
+            progress.begin_epoch(epoch)
+            logs = dict(run_epoch(model, data, "train", listeners, progress, epoch))
+            if validation is not None and _validates(epoch, validation_freq):
+                progress.pause()
+                found = _evaluate(model, validation, listeners, Progress())
+                logs.update({f"val_{key}": value for key, value in found.items()})
+            nan.look(logs, epoch)
+            progress.end_epoch(logs)
+            listeners.on_epoch_end(epoch, logs)
+            data.on_epoch_end()
+            if model.stop_training:
+                break
+        listeners.on_train_end(logs)
+    return model.history
+
+
+def evaluate(
+    model: Any,
+    x: Any,
+    y: Any,
+    batch_size: int | None,
+    verbose: str | int,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+) -> dict[str, Any]:
+    """See `Trainer.evaluate`."""
+    data = make_data(x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate")
+    progress = make_progress(verbose, data.num_batches, 1)
+    listeners = _callback_list(callbacks, model, progress, data, 1, history=False)
+    with registry.use_backend(model._model_backend()):
+        progress.begin_epoch(0)
+        logs = _evaluate(model, data, listeners, progress)
+        progress.end_epoch(logs)
+    return logs
+
+
+def _evaluate(model: Any, data: Any, listeners: Any, progress: Progress) -> dict[str, Any]:
+    with _running(model, data, "test"):
+        model.reset_metrics()
+        listeners.on_test_begin()
+        logs = dict(run_epoch(model, data, "test", listeners, progress, 0))
+        listeners.on_test_end(logs)
+    return logs
+
+
+@contextmanager
+def _running(model: Any, data: Any, kind: str) -> Iterator[None]:
+    """The model's engine as the current one, everything built, mistakes refused."""
+    with registry.use_backend(model._model_backend()):
+        model._check(*data.peek(), kind)
+        if isinstance(data, ArrayData) and kind != "predict":
+            check_labels(model._compile_loss, data.y)
+        yield
+
+
+def _validation(validation_data: Any, batch_size: int | None, steps: int | None) -> Any:
+    if validation_data is None:
+        return None
+    if isinstance(validation_data, (tuple, list)) and is_array_like(validation_data[0]):
+        if len(validation_data) not in (2, 3):
+            raise InputError(
+                "`validation_data` must be (x, y) or (x, y, sample_weight), got "
+                f"{len(validation_data)} entries."
+            )
+        x, y, sample_weight = (*validation_data, None)[:3]
+        return make_data(x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate")
+    return make_data(validation_data, steps=steps, what="evaluate")
+
+
+def _validates(epoch: int, freq: int | Sequence[int]) -> bool:
+    if isinstance(freq, (list, tuple, set)):
+        return epoch + 1 in freq
+    return (epoch + 1) % int(freq) == 0  # type: ignore[call-overload, no-any-return]
+
+
+def _callback_list(
+    callbacks: Any, model: Any, progress: Progress, data: Any, epochs: int, history: bool = True
+) -> Any:
+    if isinstance(callbacks, CallbackList):
+        return callbacks
+    return CallbackList(
+        callbacks,
+        add_history=history,
+        model=model,
+        verbose=progress.verbose,
+        epochs=epochs,
+        steps=data.num_batches,
+    )
+
+
+def listens(listeners: Any, kind: str) -> bool:
+    """Whether a callback wants to hear of every batch."""
+    return any(
+        getattr(type(callback), hook, None) is not getattr(Callback, hook)
+        for callback in listeners.callbacks
+        for hook in BATCH_HOOKS[kind]
+    )
+
+
+# ---------------------------------------------------------------------------------------- one epoch
+
+
+def run_epoch(
+    model: Any, data: Any, kind: str, listeners: Any, progress: Progress, epoch: int
+) -> dict[str, Any]:
+    """Run the steps of an epoch; the logs of the last one, read."""
+    if _can_fuse(model, data, kind, listeners):
+        logs = _fused_epoch(model, data, kind, progress, epoch)
+    else:
+        logs = _stepwise_epoch(model, data, kind, listeners, progress, epoch)
+    return {key: to_host(value) for key, value in logs.items()}
+
+
+def _can_fuse(model: Any, data: Any, kind: str, listeners: Any) -> bool:
+    from hornbeam.training.trainer import _overrides
+
+    backend = model._model_backend()
+    return (
+        backend.fuses_steps
+        and isinstance(data, ArrayData)
+        and data.steps == data.whole_epoch
+        and data.rows >= 2 * data.batch_size
+        and not model.run_eagerly
+        and model.jit_compile is not False
+        and _overrides(model, kind) is None
+        and not listens(listeners, kind)
+        and sum(getattr(leaf, "nbytes", 0) for leaf in tree.flatten(data.arrays())) <= FUSED_BYTES
+    )
+
+
+def _fused_epoch(model: Any, data: ArrayData, kind: str, progress: Progress, epoch: int) -> Any:
+    backend = model._model_backend()
+    arrays = data.arrays()
+    spec = tree.structure_of(arrays)
+    if data.device_leaves is None:
+        data.device_leaves = [
+            None if leaf is None else backend.asarray(leaf) for leaf in tree.flatten(arrays)
+        ]
+    order = data.order(epoch)
+    on_device = backend.asarray(order)
+    run = model._fused_steps(kind, spec, data.batch_size)
+    steps, done, chunk = data.rows // data.batch_size, 0, 1
+    logs: Any = {}
+    patience = 0.1 if progress.live else 1.0  # seconds between two looks at the clock
+    while done < steps:
+        began = time.perf_counter()
+        until = min(steps, done + chunk)
+        logs = run(data.device_leaves, on_device, done, until)
+        done = until
+        if done < steps:
+            backend.synchronize(logs)
+            if time.perf_counter() - began < patience:
+                chunk *= 4
+            progress.update(done, logs)
+    rest = order[steps * data.batch_size :]
+    if len(rest):
+        batch = tree.map_structure(
+            lambda leaf: None if leaf is None else _rows(leaf, rest), arrays
+        )
+        logs = model._step(kind)(batch)
+    return logs
+
+
+def _rows(leaf: Any, rows: Any) -> Any:
+    if isinstance(leaf, np.ndarray):
+        return leaf[rows]
+    owner = owner_of(leaf)
+    assert owner is not None
+    return owner.take(leaf, owner.asarray(rows), 0)
+
+
+def _stepwise_epoch(
+    model: Any, data: Any, kind: str, listeners: Any, progress: Progress, epoch: int
+) -> Any:
+    step = model._step(kind)
+    hears = listens(listeners, kind)
+    begin = getattr(listeners, f"on_{kind}_batch_begin")
+    end = getattr(listeners, f"on_{kind}_batch_end")
+    group = model.steps_per_execution if kind == "train" else 1
+    in_memory = isinstance(data, ArrayData)
+    logs: Any = {}
+    for i, batch in enumerate(data.epoch(epoch)):
+        if not in_memory:
+            check_labels(model._compile_loss, batch[1])
+        if hears and i % group == 0:
+            begin(i)
+        logs = step(batch)
+        if not isinstance(logs, dict):
+            raise InputError(
+                f"{type(model).__name__}.{kind}_step() must return a dict of logs, got "
+                f"{type(logs).__name__}."
+            )
+        last = data.num_batches is not None and i + 1 == data.num_batches
+        if hears and ((i + 1) % group == 0 or last):
+            end(i, Logs(logs))
+        progress.update(i + 1, logs)
+        if kind == "train" and model.stop_training:
+            break
+    return logs
+
+
+# ------------------------------------------------------------------------------------------- predict
+
+
+def predict(
+    model: Any,
+    x: Any,
+    batch_size: int | None,
+    verbose: str | int,
+    steps: int | None,
+    callbacks: Any,
+) -> Any:
+    """See `Trainer.predict`."""
+    whole = isinstance(x, np.ndarray) and x.ndim and 0 < len(x) <= (batch_size or 32)
+    if whole and not callbacks and steps is None and verbose in (0, "auto"):
+        return predict_on_batch(model, x)  # a batch needs no loop around it
+    data = make_data(x, batch_size=batch_size, steps=steps, what="predict")
+    progress = make_progress(verbose, data.num_batches, 1)
+    listeners = _callback_list(callbacks, model, progress, data, 1, history=False)
+    hears = listens(listeners, "predict")
+    parts: list[list[Any]] = []
+    spec = None
+    with _running(model, data, "predict"):
+        step = model._step("predict")
+        listeners.on_predict_begin()
+        progress.begin_epoch(0)
+        for i, batch in enumerate(data.epoch()):
+            if hears:
+                listeners.on_predict_batch_begin(i)
+            outputs = step(batch)
+            spec = tree.structure_of(outputs) if spec is None else spec
+            parts.append(tree.flatten(outputs))
+            progress.update(i + 1, {})
+            if hears:
+                read = tree.map_structure(_read, outputs)
+                listeners.on_predict_batch_end(i, {"outputs": read})
+        progress.end_epoch({})
+        listeners.on_predict_end()
+    columns = [np.concatenate([_read(leaf) for leaf in column]) for column in zip(*parts, strict=True)]
+    assert spec is not None
+    return tree.unflatten(spec, columns)
+
+
+def predict_on_batch(model: Any, x: Any) -> Any:
+    """See `Trainer.predict_on_batch`."""
+    from hornbeam.training.data.arrays import _arrays
+
+    x = _arrays(x, "x")
+    if x is None:
+        raise InputError("predict_on_batch() got no data: `x` is None.")
+    backend = model._model_backend()
+    with registry.use_backend(backend):
+        if not model._is_prepared("predict"):
+            model._check(x, None, None, "predict")
+        outputs = model._step("predict")((x, None, None))
+    if not tree.is_nested(outputs):
+        return backend.to_numpy(outputs)
+    return tree.map_structure(_read, outputs)
+
+
+def _read(leaf: Any) -> Any:
+    owner = owner_of(leaf)
+    return np.asarray(leaf) if owner is None else owner.to_numpy(leaf)
+
+
+__all__ = ["evaluate", "fit", "listens", "predict", "predict_on_batch", "run_epoch"]
