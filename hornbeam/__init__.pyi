@@ -1,25 +1,58 @@
-from . import config, ops, random, saving, tree
+from . import (
+    activations,
+    config,
+    constraints,
+    dtype_policies,
+    initializers,
+    layers,
+    mixed_precision,
+    ops,
+    random,
+    regularizers,
+    saving,
+    tree,
+    utils,
+)
 from ._version import __version__, version
 from .autodiff import grad, value_and_grad
 from .backends.registry import use_backend
 from .backends.symbolic import KerasTensor
+from .dtype_policies import DTypePolicy, FloatDTypePolicy
+from .initializers import Initializer
+from .layers.core.input_layer import Input
 from .layers.input_spec import InputSpec
+from .layers.layer import Layer
 from .naming import name_scope
+from .regularizers import Regularizer
 from .variables import Variable
 
 __all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "Initializer",
+    "Input",
     "InputSpec",
     "KerasTensor",
+    "Layer",
+    "Regularizer",
     "Variable",
     "__version__",
+    "activations",
     "config",
+    "constraints",
+    "dtype_policies",
     "grad",
+    "initializers",
+    "layers",
+    "mixed_precision",
     "name_scope",
     "ops",
     "random",
+    "regularizers",
     "saving",
     "tree",
     "use_backend",
+    "utils",
     "value_and_grad",
     "version",
 ]

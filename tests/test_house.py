@@ -308,6 +308,41 @@ def test_readme_examples_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         exec(compile(block, "README.md", "exec"), names)
 
 
+def added_code(path: Path, index: int) -> str:
+    """The added lines of the diff number `index` of a paper."""
+    diffs = re.findall(r"^```diff\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL)
+    return "".join(re.findall(r"^\+(.*\n)", diffs[index], re.MULTILINE))
+
+
+def test_contributing_adds_an_op(monkeypatch: pytest.MonkeyPatch) -> None:
+    from hornbeam.ops import record, rules
+
+    for table in (record.RECORDS, record.PUBLIC_OPS, protocol.COMPOSITIONS):
+        monkeypatch.setitem(table, "bump", None)  # so that it is gone afterwards
+    names: dict[str, Any] = {**vars(record), "rules": rules}
+    exec(added_code(ROOT / "CONTRIBUTING.md", 0), names)
+    bump = names["bump"]
+    for engine in ("jax", "numpy"):
+        with hornbeam.use_backend(engine):
+            values = hornbeam.ops.convert_to_numpy(bump([-1, 0, 3]))
+            assert values.tolist() == pytest.approx([0.5, 1, 0.1])
+    assert bump(hornbeam.KerasTensor((None, 3), "int32")).shape == (None, 3)
+
+
+def test_contributing_adds_a_layer() -> None:
+    from hornbeam import initializers
+    from hornbeam.saving import objects
+
+    names: dict[str, Any] = {"builtin": lambda _module: lambda kind: kind, "Any": Any}
+    names |= {"Layer": hornbeam.Layer, "initializers": initializers, "__name__": "contributing"}
+    exec(added_code(ROOT / "CONTRIBUTING.md", 1), names)
+    layer = names["Scale"](initializer="ones")
+    assert layer(hornbeam.ops.ones((2, 3))).shape == (2, 3)
+    with objects.CustomObjectScope({"Scale": names["Scale"]}):
+        config = objects.serialize_keras_object(layer)
+        assert type(objects.deserialize_keras_object(config)) is names["Scale"]
+
+
 def test_changelog_is_open() -> None:
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     assert "## [Unreleased]" in text
