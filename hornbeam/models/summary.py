@@ -1,0 +1,143 @@
+"""The table that ``model.summary()`` prints."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from hornbeam import dtypes, tree
+from hornbeam.errors import InputError
+
+
+def print_summary(
+    model: Any,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    print_fn: Any = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+) -> None:
+    """Print the layers, output shapes and numbers of parameters of `model`; see `Model.summary`."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    rows = list(_rows(model, expand_nested, 0))
+    if layer_range is not None:
+        rows = _between(rows, layer_range)
+    connected = model._graph is not None and not _is_chain(model)
+    table = Table(box=box.HEAVY_HEAD, show_lines=True)
+    headings = ["Layer (type)", "Output shape", "Param #"]
+    headings += ["Connected to"] * connected + ["Trainable"] * show_trainable
+    for i, heading in enumerate(headings):
+        width = _width(i, line_length, positions)
+        table.add_column(heading, justify="right" if heading == "Param #" else "left", width=width)
+    for depth, layer in rows:
+        cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape_text(layer, model)]
+        cells.append(f"{_own_count(layer):,}" if layer.built or layer.weights else "not built")
+        cells += [_sources(layer, model) if depth == 0 else ""] * connected
+        cells += ["yes" if layer.trainable else "no"] * show_trainable
+        table.add_row(*cells)
+    wide = line_length or (100 if connected else 80)
+    console = Console(file=io.StringIO(), width=wide, highlight=False, no_color=True)
+    console.print(f'Model: "{model.name}"', markup=False)
+    console.print(table)
+    for line in _totals(model):
+        console.print(line, markup=False)
+    text = console.file.getvalue()  # type: ignore[attr-defined]
+    if print_fn is None:
+        print(text, end="")
+    else:
+        print_fn(text)
+
+
+def _width(i: int, line_length: int | None, positions: Sequence[float] | None) -> int | None:
+    if not positions or i >= len(positions):
+        return None
+    total = line_length or 80
+    begin = positions[i - 1] if i else 0
+    return max(1, int((positions[i] - begin) * total) - 3)
+
+
+def _rows(model: Any, expand_nested: bool, depth: int) -> Any:
+    for layer in model.layers:
+        yield depth, layer
+        if expand_nested and hasattr(layer, "layers"):
+            yield from _rows(layer, expand_nested, depth + 1)
+
+
+def _between(rows: list[Any], layer_range: Sequence[str]) -> list[Any]:
+    names = [layer.name for _, layer in rows]
+    if len(layer_range) != 2 or any(name not in names for name in layer_range):
+        raise InputError(
+            f"`layer_range` must be the names of two layers of the model, got {list(layer_range)}; "
+            f"it has {names}."
+        )
+    first, last = (names.index(name) for name in layer_range)
+    return rows[first : last + 1]
+
+
+def _is_chain(model: Any) -> bool:
+    graph = model._graph
+    return len(graph.inputs) == 1 and all(len(node.parents()) <= 1 for node in graph.nodes) and all(
+        sum(id(t) == id(output) for node in graph.nodes for t in node.inputs) <= 1
+        for node in graph.nodes
+        for output in tree.flatten(node.outputs)
+    )
+
+
+def _shape_text(layer: Any, model: Any) -> str:
+    for node in layer.inbound_nodes:
+        shapes = [t.shape for t in tree.flatten(node.outputs) if hasattr(t, "shape")]
+        return str(shapes[0]) if len(shapes) == 1 else ", ".join(map(str, shapes))
+    return "?"
+
+
+def _sources(layer: Any, model: Any) -> str:
+    kept = {id(node) for node in model._graph.nodes}
+    names = []
+    for node in layer.inbound_nodes:
+        if id(node) in kept:
+            names += [tensor._node.operation.name for tensor in node.inputs]
+    return ", ".join(names) or "-"
+
+
+def _own_count(layer: Any) -> int:
+    return sum(math.prod(v.shape) for v in layer.weights)
+
+
+def _totals(model: Any) -> list[str]:
+    trainable = model.trainable_weights
+    frozen = model.non_trainable_weights
+    optimizer = model.optimizer
+    slots = list(optimizer.variables) if optimizer is not None and optimizer.built else []
+    lines = [
+        f" Total params: {_count_text([*trainable, *frozen, *slots])}",
+        f" Trainable params: {_count_text(trainable)}",
+        f" Non-trainable params: {_count_text(frozen)}",
+    ]
+    if slots:
+        lines.append(f" Optimizer params: {_count_text(slots)}")
+    return lines
+
+
+def _count_text(variables: Sequence[Any]) -> str:
+    count = sum(math.prod(v.shape) for v in variables)
+    size = sum(math.prod(v.shape) * dtypes.bits(v.dtype) / 8 for v in variables)
+    return f"{count:,} ({_bytes(size)})"
+
+
+def _bytes(size: float) -> str:
+    """A size that a person can read at a glance.
+
+    >>> _bytes(152), _bytes(3 * 2**20)
+    ('152 B', '3.00 MB')
+    """
+    for unit in ("B", "KB", "MB", "GB"):
+        if size < 1024 or unit == "GB":
+            return f"{size:.0f} B" if unit == "B" else f"{size:.2f} {unit}"
+        size /= 1024
+    raise AssertionError("unreachable")
