@@ -110,6 +110,7 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
 __all__ = [
     "ALL_CLASSES",
     "ALL_OBJECTS",
+    "STFT",
     "Constant",
     "GlorotNormal",
     "GlorotUniform",
@@ -126,7 +127,6 @@ __all__ = [
     "RandomInitializer",
     "RandomNormal",
     "RandomUniform",
-    "STFT",
     "STFTInitializer",
     "TruncatedNormal",
     "VarianceScaling",
