@@ -185,7 +185,7 @@ def engine_of(kind: type) -> Backend | None:
         pass
     found = None
     for name, (_module, package) in ENGINES.items():
-        if name != "numpy" and (name in _made or _could_own(kind, package)):
+        if name != "numpy" and (name in _made or _could_own(kind, name)):
             candidate = get(name)
             if issubclass(kind, candidate.array_types()):
                 found = candidate
@@ -197,6 +197,7 @@ def engine_of(kind: type) -> Backend | None:
     return found
 
 
-def _could_own(kind: type, package: str) -> bool:
+def _could_own(kind: type, name: str) -> bool:
+    module, package = ENGINES[name]
     root = kind.__module__.partition(".")[0]
-    return package in sys.modules and root.startswith(package)
+    return kind.__module__ == module or (package in sys.modules and root.startswith(package))

@@ -435,6 +435,8 @@ def automatic_config(obj: Any) -> dict[str, Any]:
     kind = type(obj)
     own = "_keras_module" in kind.__dict__
     args, kwargs = obj._arguments
+    if kind.__init__ is object.__init__:
+        return {}
     signature = inspect.signature(kind.__init__)
     bound = signature.bind(obj, *args, **kwargs)
     if own:
@@ -445,6 +447,8 @@ def automatic_config(obj: Any) -> dict[str, Any]:
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             config.update({k: _config_value(obj, k, v) for k, v in value.items()})
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
+            if not value:
+                continue
             raise NotSerializableError(
                 f"{kind.__name__} takes *{name}, which an automatic config cannot name. "
                 "Write get_config() and from_config() for it."
