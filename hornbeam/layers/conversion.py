@@ -73,3 +73,14 @@ def _cast_with_mask(context: CallContext, owner: Backend, leaf: Any, target: str
     cast = ops.cast(leaf, target) if isinstance(leaf, KerasTensor) else owner.cast(leaf, target)
     context.set_mask(cast, context.mask_of(leaf))
     return cast
+
+
+def sizes(x: Any) -> tuple[Any, ...]:
+    """The shape of `x` to compute with: ints, and where a size is not known, a stand-in for it."""
+    owner = registry.engine_of(type(x)) or registry.current()
+    return owner.shape(x)
+
+
+def array_backend(x: Any) -> Backend:
+    """The backend that an array, symbolic ones included, belongs to."""
+    return registry.engine_of(type(x)) or registry.current()

@@ -71,7 +71,9 @@ class Layer(Stateful):
     """
 
     _unsaved: ClassVar[frozenset[str]] = frozenset()
-    """Constructor arguments that an automatic config leaves out while they are None."""
+    """Constructor arguments that an automatic config leaves out while they have their default."""
+    _also_saved: ClassVar[tuple[str, ...]] = ()
+    """Attributes that an automatic config holds besides the constructor's own arguments."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -321,12 +323,18 @@ class Layer(Stateful):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """The shapes the layer was built for, or None."""
-        return self._build_shapes
+        shapes = {k: v for k, v in (self._build_shapes or {}).items() if v is not None}
+        if len(shapes) <= 1:
+            return {"input_shape": next(iter(shapes.values()))} if shapes else None
+        return {"shapes_dict": shapes}
 
     def build_from_config(self, config: dict[str, Any]) -> None:
         """Build for the shapes in the result of `get_build_config`."""
         if config and not self.built:
-            self.build(**{key: as_shapes(value) for key, value in config.items()})
+            if "shapes_dict" in config:
+                self.build(**{key: as_shapes(value) for key, value in config["shapes_dict"].items()})
+            elif "input_shape" in config:
+                self.build(as_shapes(config["input_shape"]))
             self.built = True
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
@@ -424,8 +432,10 @@ class Layer(Stateful):
                 if hidden not in named:
                     automatic.pop(hidden, None)
             for hidden in self._unsaved:
-                if automatic.get(hidden) is None:
+                if automatic.get(hidden) == named[hidden].default:
                     automatic.pop(hidden, None)
+            for extra in self._also_saved:
+                automatic[extra] = serialize_keras_object(getattr(self, extra))
             config = {**config, **{k: v for k, v in automatic.items() if k not in config}}
             config["name"] = self.name
         return config

@@ -1,0 +1,112 @@
+"""Low-rank adaptation, injected: a weight is replaced by one that adds a trained product to it.
+
+A layer that uses its weight as an array needs to know nothing of this.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hornbeam import ops
+from hornbeam.errors import InputError, UnsupportedError
+from hornbeam.variables import Variable
+
+
+class LowRankWeight:
+    """``base + scale * a @ b``, wherever an array is expected.
+
+    Args:
+        base: the frozen weight, (..., rows, columns).
+        a: trained, (..., rows, rank).
+        b: trained, (rank, columns).
+        scale: factor of the product.
+    """
+
+    def __init__(self, base: Variable, a: Variable, b: Variable, scale: float) -> None:
+        self.base, self.a, self.b, self.scale = base, a, b, scale
+        self.shape = base.shape
+
+    @property
+    def dtype(self) -> str:
+        """The dtype of the sum."""
+        return self.base.dtype
+
+    @property
+    def path(self) -> str:
+        """The path of the frozen weight."""
+        return self.base.path
+
+    def __hornbeam_array__(self) -> Any:
+        product = ops.matmul(self.a.value, self.b.value)
+        return ops.add(self.base.value, ops.multiply(product, self.scale))
+
+    def assign(self, value: Any) -> LowRankWeight:
+        """Set the frozen weight."""
+        self.base.assign(value)
+        return self
+
+    def numpy(self) -> Any:
+        """The sum as a NumPy array."""
+        return ops.convert_to_numpy(self.__hornbeam_array__())
+
+
+class LowRankAdaptable:
+    """A mixin for layers with one large weight: LoRA by constructor argument or by `enable_lora`."""
+
+    _adapted: str
+    lora_enabled: bool
+    lora_rank: int | None
+    lora_alpha: float | None
+
+    def _adapt(
+        self, attribute: str, rank: int | None, alpha: float | None, quantization: Any
+    ) -> None:
+        if quantization is not None:
+            raise UnsupportedError(
+                f"{type(self).__name__}: `quantization_config` is not offered; leave it at None and "
+                "choose a small dtype policy such as 'mixed_bfloat16' instead."
+            )
+        self._adapted = attribute
+        self.lora_rank = rank
+        self.lora_alpha = alpha if alpha is not None else rank
+        self.lora_enabled = False
+        self.quantization_config = None
+
+    def _inject_lora(self) -> None:
+        if self.lora_rank:
+            self.enable_lora(self.lora_rank, self.lora_alpha)
+
+    def enable_lora(
+        self,
+        rank: int,
+        lora_alpha: float | None = None,
+        a_initializer: Any = "he_uniform",
+        b_initializer: Any = "zeros",
+    ) -> None:
+        """Freeze the weight and train a product of two matrices in its place.
+
+        Args:
+            rank: the rank of the product.
+            lora_alpha: the product is scaled by ``lora_alpha / rank``; by default by 1.
+            a_initializer: how the first factor starts.
+            b_initializer: how the second factor starts; with zeros nothing changes at first.
+
+        Raises:
+            InputError: if the layer is not built, or adapted already.
+        """
+        layer: Any = self
+        if not layer._added_weights:
+            raise InputError(
+                f"Layer {layer.name!r} must be built before enable_lora(): call it on data once, or "
+                "pass `lora_rank=` to the constructor."
+            )
+        if self.lora_enabled:
+            raise InputError(f"Layer {layer.name!r} has LoRA enabled already.")
+        name = self._adapted
+        base = getattr(layer, name)
+        a = layer.add_weight((*base.shape[:-1], rank), a_initializer, name=f"lora_{name}_a")
+        b = layer.add_weight((rank, base.shape[-1]), b_initializer, name=f"lora_{name}_b")
+        base.trainable = False
+        self.lora_enabled, self.lora_rank = True, rank
+        self.lora_alpha = lora_alpha if lora_alpha is not None else rank
+        setattr(layer, name, LowRankWeight(base, a, b, self.lora_alpha / rank))
