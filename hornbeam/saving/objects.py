@@ -376,9 +376,14 @@ def _find_class(config: Mapping[str, Any]) -> Any:
 
 def builtin_class(area: str, class_name: str) -> Any:
     """The built-in class of that name in an area ("layers", "losses", ...), or None."""
-    for package in (area, *(("dtype_policies", "layers") if area == "models" else ())):
+    order = ("dtype_policies", "models", "layers") if area == "models" else (area,)
+    for package in order:
+        if (area, class_name) in _builtin:
+            break
         if package in PACKAGES:
-            importlib.import_module(PACKAGES[package])
+            module = importlib.import_module(PACKAGES[package])
+            if class_name in getattr(module, "__all__", ()):
+                getattr(module, class_name)  # modules that load on first use register it now
     return _builtin.get((area, class_name))
 
 
