@@ -5,7 +5,10 @@ from . import (
     dtype_policies,
     initializers,
     layers,
+    losses,
+    metrics,
     mixed_precision,
+    models,
     ops,
     random,
     regularizers,
@@ -22,6 +25,9 @@ from .initializers import Initializer
 from .layers.core.input_layer import Input
 from .layers.input_spec import InputSpec
 from .layers.layer import Layer
+from .losses import Loss
+from .metrics import Metric
+from .models import Model, Sequential
 from .naming import name_scope
 from .regularizers import Regularizer
 from .variables import Variable
@@ -34,7 +40,11 @@ __all__ = [
     "InputSpec",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
+    "Model",
     "Regularizer",
+    "Sequential",
     "Variable",
     "__version__",
     "activations",
@@ -44,7 +54,10 @@ __all__ = [
     "grad",
     "initializers",
     "layers",
+    "losses",
+    "metrics",
     "mixed_precision",
+    "models",
     "name_scope",
     "ops",
     "random",
