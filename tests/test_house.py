@@ -128,13 +128,15 @@ def test_importing_alone_is_quick() -> None:
 
 LAYERS_OF_THE_HOUSE = [
     "_version dtypes errors naming tree",
-    "backends",
+    "backends saving.objects",
+    "dtype_policies mixed_precision saving.identifiers",
     "config ops",
     "variables autodiff random",
-    "activations constraints dtype_policies initializers regularizers saving.objects",
+    "activations constraints initializers regularizers",
     "layers losses metrics optimizers",
+    "saving",
     "callbacks models training",
-    "saving utils",
+    "utils",
 ]
 """From the bottom up: a module may import from its own row and those above it in this list."""
 
@@ -270,11 +272,11 @@ def test_args_sections_name_the_arguments(name: str) -> None:
 
 # ------------------------------------------------------------------------------------- size and papers
 
-FILE_BUDGET, FUNCTION_BUDGET = 600, 50
-LARGE_FILES = {
-    "hornbeam/backends/symbolic.py": "a whole backend in one module: one shape rule per primitive",
-}
+FILE_BUDGET, FUNCTION_BUDGET = 800, 50
+"""Lines of a file, documentation and all; lines of code of a function's body."""
+LARGE_FILES: dict[str, str] = {}
 LONG_FUNCTIONS: dict[str, str] = {}
+"""What is over budget -> why."""
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=relative)
@@ -284,7 +286,8 @@ def test_files_and_functions_are_short(path: Path) -> None:
     code = lines.code_line_numbers(source)
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
-            length = len(code & set(range(node.lineno, (node.end_lineno or 0) + 1)))
+            body = range(node.body[0].lineno, (node.end_lineno or 0) + 1)  # not the signature
+            length = len(code & set(body))
             allowed = f"{relative(path)}:{node.name}" in LONG_FUNCTIONS
             assert length <= FUNCTION_BUDGET or allowed, f"{node.name} has {length} lines of code"
 
