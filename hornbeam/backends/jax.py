@@ -19,8 +19,9 @@ from hornbeam.backends.numpy import native_dtype, to_array
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.threefry import threefry2x32
 
-NATIVE = """logaddexp linspace tril triu diagonal trace outer vdot inner tensordot logsumexp
-isin roll repeat tile moveaxis swapaxes split var std median quantile""".split()
+NATIVE = """logaddexp tril triu diagonal outer vdot inner tensordot
+roll repeat tile moveaxis swapaxes""".split()
+"""Those whose parameters have the same order and meaning as the op's."""
 
 
 class JaxBackend(Backend):
@@ -30,7 +31,7 @@ class JaxBackend(Backend):
     pip = "jax"
     fuses_steps = True
     xp: ClassVar[Any] = jnp
-    native: ClassVar[frozenset[str]] = frozenset(NATIVE) - {"var", "std"}
+    native: ClassVar[frozenset[str]] = frozenset(NATIVE)
 
     # ------------------------------------------------------------------ arrays and their properties
 
@@ -155,6 +156,15 @@ class JaxBackend(Backend):
 
     def scatter_set(self, x: Array, index: Any, updates: Array) -> Array:
         return x.at[index].set(updates)
+
+    def scatter_max(self, x: Array, index: Any, updates: Array) -> Array:
+        return x.at[index].max(updates)
+
+    def scatter_min(self, x: Array, index: Any, updates: Array) -> Array:
+        return x.at[index].min(updates)
+
+    def scatter_multiply(self, x: Array, index: Any, updates: Array) -> Array:
+        return x.at[index].multiply(updates)
 
     def slice(self, x: Array, starts: Sequence[Any], sizes: Sequence[int]) -> Array:
         return lax.dynamic_slice(x, starts, sizes)

@@ -11,8 +11,8 @@ import numpy as np
 from hornbeam import dtypes, tree
 from hornbeam.backends.protocol import Array, Backend
 
-NATIVE = """logaddexp linspace tril triu diagonal trace outer vdot inner tensordot
-isin roll repeat tile moveaxis swapaxes split""".split()
+NATIVE = """logaddexp tril triu diagonal outer vdot inner tensordot
+roll repeat tile moveaxis swapaxes""".split()
 
 
 def native_dtype(name: str) -> np.dtype[Any]:
@@ -115,11 +115,30 @@ class NumpyBackend(Backend):
         result[index] = updates
         return result
 
+    def scatter_max(self, x: Array, index: Any, updates: Array) -> Array:
+        result = np.array(x)
+        np.maximum.at(result, index, updates)
+        return result
+
+    def scatter_min(self, x: Array, index: Any, updates: Array) -> Array:
+        result = np.array(x)
+        np.minimum.at(result, index, updates)
+        return result
+
+    def scatter_multiply(self, x: Array, index: Any, updates: Array) -> Array:
+        result = np.array(x)
+        np.multiply.at(result, index, updates)
+        return result
+
     def slice(self, x: Array, starts: Sequence[Any], sizes: Sequence[int]) -> Array:
         return x[_window(x.shape, starts, sizes)]
 
     def slice_update(self, x: Array, starts: Sequence[Any], updates: Array) -> Array:
         return self.scatter_set(x, _window(x.shape, starts, updates.shape), updates)
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """The values only: there are no gradients here."""
+        return lambda *args: fn(*args)[0]
 
     # --- control flow runs as it is written
 
@@ -131,17 +150,17 @@ class NumpyBackend(Backend):
         length: int | None = None,
         reverse: bool = False,
     ) -> tuple[Any, Any]:
-        leaves = tree.flatten(xs)
+        leaves = [leaf for leaf in tree.flatten(xs) if leaf is not None]
         steps = range(len(leaves[0]) if leaves else length or 0)
         carry, ys = init, []
         for i in reversed(steps) if reverse else steps:
-            carry, y = fn(carry, tree.map_structure(lambda leaf, i=i: leaf[i], xs))
+            carry, y = fn(carry, tree.map_structure(lambda leaf, i=i: _row(leaf, i), xs))
             ys.append(y)
         if reverse:
             ys.reverse()
         if not ys:
             raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
-        return carry, tree.map_structure(lambda *leaves: np.stack(leaves), *ys)
+        return carry, tree.map_structure(_stacked, *ys)
 
     def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
         return true_fn() if predicate else false_fn()
@@ -155,9 +174,9 @@ class NumpyBackend(Backend):
 
     def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         def mapped(*args: Any) -> Any:
-            count = len(tree.flatten(args)[0])
-            rows = [fn(*tree.map_structure(lambda a, i=i: a[i], args)) for i in range(count)]
-            return tree.map_structure(lambda *leaves: np.stack(leaves), *rows)
+            count = len(next(leaf for leaf in tree.flatten(args) if leaf is not None))
+            rows = [fn(*tree.map_structure(lambda a, i=i: _row(a, i), args)) for i in range(count)]
+            return tree.map_structure(_stacked, *rows)
 
         return mapped
 
@@ -180,6 +199,14 @@ class NumpyBackend(Backend):
 
     def random_permutation(self, key: Array, n: int) -> Array:
         return self._generator(key).permutation(n).astype(np.int32)
+
+
+def _row(leaf: Any, i: int) -> Any:
+    return None if leaf is None else leaf[i]
+
+
+def _stacked(*leaves: Any) -> Any:
+    return None if leaves[0] is None else np.stack(leaves)
 
 
 def _wide_enough(x: Array) -> Array:

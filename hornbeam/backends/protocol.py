@@ -45,10 +45,15 @@ SHAPING = {
     "where": "(condition, x, y)",
 }
 INDEXING = {
+    "getitem": "(x, key): x[key] by NumPy's rules",
     "take": "(x, indices, axis): negative indices count from the end",
     "take_along_axis": "(x, indices, axis)",
     "scatter_add": "(x, index, updates): a new array, x with updates added at x[index]",
     "scatter_set": "(x, index, updates): a new array, x with x[index] replaced by updates",
+    "scatter_max": "(x, index, updates): as scatter_add, with the larger of both",
+    "scatter_min": "(x, index, updates): as scatter_add, with the smaller of both",
+    "scatter_multiply": "(x, index, updates): as scatter_add, with the product of both",
+    "nonzero": "(x): one array of places per axis; their number depends on the values",
     "slice": "(x, starts, sizes): starts may be traced, sizes are known",
     "slice_update": "(x, starts, updates): a new array; starts may be traced",
     "sort": "(x, axis=-1)",
@@ -176,6 +181,10 @@ class Backend:
     def synchronize(self, x: Any) -> None:
         """Wait until the arrays in the tree `x` have been computed."""
 
+    def getitem(self, x: Array, key: Any) -> Array:
+        """``x[key]``, where `key` holds ints, slices, None, ... and integer arrays."""
+        return x[key]
+
     # ------------------------------------------------------------------------ autodiff, compilation
 
     def value_and_grad(
@@ -206,7 +215,10 @@ class Backend:
         length: int | None = None,
         reverse: bool = False,
     ) -> tuple[Any, Any]:
-        """(carry, stacked ys) of ``carry, y = fn(carry, x)`` over the first axis of `xs`."""
+        """(carry, stacked ys) of ``carry, y = fn(carry, x)`` over the first axis of `xs`.
+
+        A y that is None stays None.
+        """
         raise self.unsupported("scan")
 
     def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:

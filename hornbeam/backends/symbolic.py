@@ -415,9 +415,11 @@ class SymbolicBackend(Backend):
         if consumed > x.ndim:
             raise InputError(f"Too many indices for shape {x.shape}: {key!r}.")
         shape: list[int | None] = []
-        advanced: list[tuple[int, Sequence[int | None]]] = []
-        axis = 0
-        for k in keys:
+        places: list[int] = []  # in the key, of what picks by number
+        picked: list[Sequence[int | None]] = []
+        axis, at_result = 0, 0
+        arrays = any(not isinstance(k, (slice, int, np.integer, type(None))) for k in keys)
+        for i, k in enumerate(keys):
             if k is None:
                 shape.append(1)
                 continue
@@ -425,14 +427,17 @@ class SymbolicBackend(Backend):
             axis += 1
             if isinstance(k, slice):
                 shape.append(_slice_length(k, size))
-            elif isinstance(k, (int, np.integer)):
-                if size is not None and not -size <= k < size:
-                    raise InputError(f"Index {k} is out of range for axis {axis - 1} of {x.shape}.")
-            else:
-                advanced.append((len(shape), np.shape(k) if isinstance(k, list) else k.shape))
-        if advanced:
-            place = advanced[0][0]
-            shape[place:place] = broadcast(*(s for _, s in advanced))
+                continue
+            if isinstance(k, (int, np.integer)) and size is not None and not -size <= k < size:
+                raise InputError(f"Index {k} is out of range for axis {axis - 1} of {x.shape}.")
+            if arrays:
+                at_result = at_result if places else len(shape)
+                places.append(i)
+                picked.append(np.shape(k) if isinstance(k, (list, int, np.integer)) else k.shape)
+        if arrays:
+            apart = places[-1] - places[0] + 1 != len(places)
+            at_result = 0 if apart else at_result
+            shape[at_result:at_result] = broadcast(*picked)
         return KerasTensor(shape, x.dtype)
 
     def take(self, x: KerasTensor, indices: Any, axis: int) -> KerasTensor:
@@ -449,8 +454,11 @@ class SymbolicBackend(Backend):
     def scatter_add(self, x: KerasTensor, index: Any, updates: Any) -> KerasTensor:
         return KerasTensor(x.shape, x.dtype)
 
-    scatter_set = scatter_add
+    scatter_set = scatter_max = scatter_min = scatter_multiply = scatter_add
     slice_update = scatter_add
+
+    def nonzero(self, x: KerasTensor) -> tuple[KerasTensor, ...]:
+        return tuple(KerasTensor((None,), "int32") for _ in x.shape)
 
     def slice(self, x: KerasTensor, starts: Any, sizes: Sequence[Any]) -> KerasTensor:
         for size, whole in zip(sizes, x.shape, strict=True):

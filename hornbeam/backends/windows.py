@@ -131,3 +131,42 @@ def transposed_pads(
         before = max(cut, 0) // 2
         result.append((reach - 1 - before, reach - 1 - (cut - before)))
     return result
+
+
+def transposed_pads(
+    window: Sequence[int], plan: Plan, padding: str, output_padding: Any = None
+) -> list[tuple[int, int]]:
+    """Padding of the spread-out input of a transposed convolution, negative for cropping.
+
+    With it, a plain convolution of the spread-out input, (size - 1) * stride + 1 long, gives
+    size * stride entries for 'same' and size * stride + max(reach - stride, 0) for 'valid'; or, with
+    an `output_padding`, so many more than the smallest output.
+    """
+    padding = str(padding).lower()
+    if padding not in ("valid", "same"):
+        raise InputError(f"`padding` must be 'valid' or 'same', got {padding!r}.")
+    extras = (None,) * plan.ndim
+    if output_padding is not None:
+        given = (output_padding,) * plan.ndim if isinstance(output_padding, int) else output_padding
+        extras = tuple(given)
+    result = []
+    for width, stride, dilation, extra in zip(
+        window, plan.strides, plan.dilations, extras, strict=True
+    ):
+        reach = (width - 1) * dilation + 1
+        if extra is not None and not 0 <= extra < stride:
+            raise InputError(
+                f"`output_padding` must be from 0 to stride - 1 = {stride - 1}, got {extra}."
+            )
+        if padding == "valid":
+            before, total = reach - 1, 2 * (reach - 1) + (
+                max(stride - reach, 0) if extra is None else extra
+            )
+        elif extra is None:
+            total = reach + stride - 2
+            before = reach - 1 if stride > reach - 1 else -(-total // 2)
+        else:
+            before = reach - 1 - reach // 2
+            total = 2 * before + extra
+        result.append((before, total - before))
+    return result

@@ -1,45 +1,20 @@
-"""Normalizing arrays: by moments, by given statistics, by norms."""
+"""Normalization: moments, and arrays brought to mean 0, variance 1 or length 1."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from hornbeam import dtypes
+from hornbeam import config
 from hornbeam.backends.protocol import Array, Backend
-from hornbeam.errors import InputError
+from hornbeam.errors import InputError, UnsupportedError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
-
-__all__ = [
-    "batch_normalization",
-    "layer_normalization",
-    "moments",
-    "normalize",
-    "rms_normalization",
-]
+from hornbeam.ops.room import axes_of, one_axis
 
 
-def _axes(axis: Any, ndim: int) -> tuple[int, ...]:
-    given = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-    return tuple(int(a) % ndim for a in given)
-
-
-def _accurate(b: Backend, x: Array) -> Array:
-    """`x` in at least float32: sums of many half-precision numbers lose their small terms."""
-    dtype = b.dtype(x)
-    return b.cast(x, "float32") if dtypes.is_float(dtype) and dtypes.bits(dtype) < 32 else x
-
-
-def _epsilon(epsilon: float | None) -> float:
-    from hornbeam import config
-
-    return config.epsilon() if epsilon is None else epsilon
-
-
-@op("x", dtype=rules.floating)
+@op("x", dtype=rules.mean)
 def moments(
     b: Backend,
     x: ArrayLike,
@@ -47,47 +22,42 @@ def moments(
     keepdims: bool = False,
     synchronized: bool = False,
 ) -> tuple[Array, Array]:
-    """Mean and variance over `axes`.
+    """Mean and variance over axes.
 
     Args:
-        x: array of any shape; sums of half-precision numbers are taken in float32.
-        axes: the axes to average over.
-        keepdims: whether they stay, with size 1.
-        synchronized: whether to average over all devices; there is one.
+        x: array of any shape.
+        axes: the axis or axes to average over.
+        keepdims: whether to keep these axes, with size 1.
+        synchronized: must be False: under data parallelism one array spans all devices, so that its
+            moments are of the whole batch anyway.
 
     Returns:
-        (mean, variance), the variance as the mean of squared deviations.
+        The pair (mean, variance); float16 and bfloat16 are averaged in float32.
+
+    Raises:
+        UnsupportedError: if `synchronized` is True.
 
     Example:
 
     >>> from hornbeam import ops
-    >>> mean, variance = ops.moments([1.0, 3.0], axes=[0])
-    >>> float(mean), float(variance)
-    (2.0, 1.0)
+    >>> mean, variance = ops.moments([[1.0, 2.0], [3.0, 6.0]], axes=0)
+    >>> ops.convert_to_numpy(mean).tolist(), ops.convert_to_numpy(variance).tolist()
+    ([2.0, 4.0], [1.0, 4.0])
     """
-    at = _axes(axes, x.ndim)
-    wide = _accurate(b, x)
-    mean = b.mean(wide, axis=at, keepdims=True)
-    variance = b.mean(b.square(wide - mean), axis=at, keepdims=True)
-    if not keepdims:
-        mean, variance = b.squeeze(mean, at), b.squeeze(variance, at)
-    dtype = b.dtype(x)
-    if b.dtype(wide) == dtype:
+    if synchronized:
+        raise UnsupportedError(
+            "moments(synchronized=True) is not needed: arrays that are distributed over devices are "
+            "averaged over all of them. Leave `synchronized` at False."
+        )
+    along = axes_of(axes, x.ndim, "moments")
+    mean = b.mean(x, axis=along, keepdims=True)
+    variance = b.mean(b.square(x - mean), axis=along, keepdims=True)
+    if keepdims:
         return mean, variance
-    top = float(dtypes_limit(dtype))
-    return b.cast(b.clip(mean, -top, top), dtype), b.cast(b.clip(variance, -top, top), dtype)
+    return b.squeeze(mean, axis=along), b.squeeze(variance, axis=along)
 
 
-def dtypes_limit(dtype: str) -> Any:
-    """The greatest number of a float dtype."""
-    import ml_dtypes
-
-    from hornbeam.backends.numpy import native_dtype
-
-    return ml_dtypes.finfo(native_dtype(dtype)).max
-
-
-@op("x mean variance offset scale", dtype=rules.floating)
+@op("x mean variance offset scale", dtype=rules.normalization)
 def batch_normalization(
     b: Backend,
     x: ArrayLike,
@@ -98,38 +68,41 @@ def batch_normalization(
     scale: ArrayLike | None = None,
     epsilon: float = 1e-3,
 ) -> Array:
-    """``(x - mean) / sqrt(variance + epsilon) * scale + offset``, per feature.
+    """(x - mean) / sqrt(variance + epsilon) * scale + offset (Ioffe and Szegedy, 2015).
 
     Args:
         x: array of any shape.
-        mean: one number per feature.
-        variance: one number of at least 0 per feature.
-        axis: the axis of `x` that counts the features.
-        offset: one number per feature, or None for 0.
-        scale: one number per feature, or None for 1.
-        epsilon: a small number that keeps the root away from 0.
+        mean: array of shape (channels,).
+        variance: array of shape (channels,).
+        axis: the axis of the channels in `x`.
+        offset: array of shape (channels,), added at the end; None for none.
+        scale: array of shape (channels,), multiplied by; None for none.
+        epsilon: keeps the division away from 0.
 
     Returns:
-        Array of the shape of `x`.
+        Array of the shape and dtype of `x`, computed in float32 at least.
 
     Example:
 
     >>> from hornbeam import ops
-    >>> ops.batch_normalization([[1.0], [3.0]], [2.0], [1.0], axis=-1, epsilon=0.0).tolist()
-    [[-1.0], [1.0]]
+    >>> x = ops.array([[1.0, 10.0], [3.0, 30.0]])
+    >>> ops.convert_to_numpy(
+    ...     ops.batch_normalization(x, [2.0, 20.0], [1.0, 100.0], axis=-1, epsilon=0.0)
+    ... ).tolist()
+    [[-1.0, -1.0], [1.0, 1.0]]
     """
-    shape = [1] * x.ndim
-    shape[axis] = b.shape(x)[axis]
-    factor = b.rsqrt(b.reshape(variance, shape) + epsilon)
+    place = one_axis(axis, x.ndim, "batch_normalization")
+    shape = [b.shape(x)[a] if a == place else 1 for a in range(x.ndim)]
+    factor = b.rsqrt(variance + epsilon)
     if scale is not None:
-        factor = factor * b.reshape(scale, shape)
-    shift = -b.reshape(mean, shape) * factor
+        factor = factor * scale
+    shift = -mean * factor
     if offset is not None:
-        shift = shift + b.reshape(offset, shape)
-    return x * factor + shift
+        shift = shift + offset
+    return x * b.reshape(factor, shape) + b.reshape(shift, shape)
 
 
-@op("x gamma beta", dtype=rules.floating)
+@op("x gamma beta", dtype=rules.normalization)
 def layer_normalization(
     b: Backend,
     x: ArrayLike,
@@ -139,39 +112,40 @@ def layer_normalization(
     epsilon: float | None = None,
     **kwargs: Any,
 ) -> Array:
-    """`x` with mean 0 and variance 1 over `axis`, times `gamma`, plus `beta` (Ba et al., 2016).
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, over axes (Ba et al., 2016).
 
     Args:
-        x: array of any shape; statistics of half-precision numbers are taken in float32.
-        gamma: array of the shape of `x` along `axis`, or None for 1.
-        beta: likewise, or None for 0.
-        axis: the axis, or axes, to normalize over.
-        epsilon: a small number that keeps the root away from 0; `config.epsilon()` by default.
-        **kwargs: ``rms_scaling=True``, the older spelling of `rms_normalization`, is refused.
+        x: array of any shape.
+        gamma: array of the shape of the normalized axes, multiplied by; None for none.
+        beta: array of the shape of the normalized axes, added at the end; None for none.
+        axis: the axis or axes whose mean becomes 0 and whose variance becomes 1.
+        epsilon: keeps the division away from 0; `config.epsilon()` for None.
+        **kwargs: `rms_scaling`, which older versions had, must not be True: see `rms_normalization`.
 
     Returns:
-        Array of the shape of `x`.
+        Array of the shape and dtype of `x`, computed in float32 at least.
 
     Example:
 
     >>> from hornbeam import ops
-    >>> [round(v, 3) for v in ops.layer_normalization([1.0, 3.0]).tolist()]
-    [-1.0, 1.0]
+    >>> print(ops.convert_to_numpy(ops.layer_normalization([[1.0, 3.0]])).round(3))
+    [[-1.  1.]]
     """
+    if kwargs.pop("rms_scaling", False):
+        raise InputError("layer_normalization() has no rms_scaling=True; use `rms_normalization`.")
     if kwargs:
-        raise InputError(
-            f"layer_normalization() got unknown arguments {sorted(kwargs)}."
-            + (" Use ops.rms_normalization() instead." if "rms_scaling" in kwargs else "")
-        )
-    at = _axes(axis, x.ndim)
-    wide = _accurate(b, x)
-    centered = wide - b.mean(wide, axis=at, keepdims=True)
-    variance = b.mean(b.square(centered), axis=at, keepdims=True)
-    out = centered * b.rsqrt(variance + _epsilon(epsilon))
-    return _scaled(b, out, x, gamma, beta, at)
+        raise InputError(f"layer_normalization() got unknown arguments {sorted(kwargs)}.")
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    axes = axes_of(axis, x.ndim, "layer_normalization")
+    shape = [b.shape(x)[a] if a in axes else 1 for a in range(x.ndim)]
+    away = x - b.mean(x, axis=axes, keepdims=True)
+    out = away * b.rsqrt(b.mean(b.square(away), axis=axes, keepdims=True) + epsilon)
+    if gamma is not None:
+        out = out * b.reshape(gamma, shape)
+    return out if beta is None else out + b.reshape(beta, shape)
 
 
-@op("x scale", dtype=rules.floating)
+@op("x scale", dtype=rules.normalization)
 def rms_normalization(
     b: Backend,
     x: ArrayLike,
@@ -179,41 +153,32 @@ def rms_normalization(
     axis: int | Sequence[int] = -1,
     epsilon: float | None = None,
 ) -> Array:
-    """`x` divided by the root of its mean square over `axis`, times `scale` (Zhang and Sennrich, 2019).
+    """x / sqrt(mean(x**2) + epsilon) * scale, over axes (Zhang and Sennrich, 2019).
 
     Args:
-        x: array of any shape; the mean of half-precision numbers is taken in float32.
-        scale: array of the shape of `x` along `axis`, or None for 1.
-        axis: the axis, or axes, to normalize over.
-        epsilon: a small number that keeps the root away from 0; `config.epsilon()` by default.
+        x: array of any shape.
+        scale: array of the shape of the normalized axes, multiplied by; None for none.
+        axis: the axis or axes whose mean square becomes 1.
+        epsilon: keeps the division away from 0; `config.epsilon()` for None.
 
     Returns:
-        Array of the shape of `x`.
+        Array of the shape and dtype of `x`, computed in float32 at least.
 
     Example:
 
     >>> from hornbeam import ops
-    >>> [round(v, 3) for v in ops.rms_normalization([3.0, 3.0]).tolist()]
-    [1.0, 1.0]
+    >>> print(ops.convert_to_numpy(ops.rms_normalization([[1.0, 7.0]])).round(3))
+    [[0.2 1.4]]
     """
-    at = _axes(axis, x.ndim)
-    wide = _accurate(b, x)
-    out = wide * b.rsqrt(b.mean(b.square(wide), axis=at, keepdims=True) + _epsilon(epsilon))
-    return _scaled(b, out, x, scale, None, at)
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    axes = axes_of(axis, x.ndim, "rms_normalization")
+    out = x * b.rsqrt(b.mean(b.square(x), axis=axes, keepdims=True) + epsilon)
+    if scale is None:
+        return out
+    return out * b.reshape(scale, [b.shape(x)[a] if a in axes else 1 for a in range(x.ndim)])
 
 
-def _scaled(
-    b: Backend, out: Array, x: Array, gamma: Array | None, beta: Array | None, at: tuple[int, ...]
-) -> Array:
-    shape = [b.shape(x)[i] if i in at else 1 for i in range(x.ndim)]
-    if gamma is not None:
-        out = out * b.reshape(b.cast(gamma, b.dtype(out)), shape)
-    if beta is not None:
-        out = out + b.reshape(b.cast(beta, b.dtype(out)), shape)
-    return out
-
-
-@op("x", dtype=rules.floating)
+@op("x", dtype=rules.mean)
 def normalize(
     b: Backend,
     x: ArrayLike,
@@ -221,36 +186,48 @@ def normalize(
     order: int | float = 2,
     epsilon: float | None = None,
 ) -> Array:
-    """`x` divided by its norm along `axis`.
+    """`x` divided by its norm over axes.
 
     Args:
-        x: array of at least one axis.
-        axis: the axis, or axes, along which the norm is taken.
-        order: the order of the norm: 2 for the Euclidean one, 1 for absolute values, infinity for the
-            greatest.
-        epsilon: the least norm to divide by; `config.epsilon()` by default.
+        x: array of any shape.
+        axis: the axis or axes that the norm is taken over.
+        order: which norm: 1 for the sum of sizes, 2 for the length, infinity for the largest size.
+        epsilon: the least norm to divide by; `config.epsilon()` for None.
 
     Returns:
         Array of the shape of `x`.
 
+    Raises:
+        InputError: if `order` is not positive.
+
     Example:
 
     >>> from hornbeam import ops
-    >>> [round(v, 3) for v in ops.normalize([3.0, 4.0]).tolist()]
-    [0.6, 0.8]
+    >>> print(ops.convert_to_numpy(ops.normalize([3.0, 4.0])).round(3))
+    [0.6 0.8]
     """
-    if not isinstance(order, (int, float)) or order < 1:
-        raise InputError(f"normalize() needs an `order` of at least 1, got {order!r}.")
-    at = _axes(axis, x.ndim)
-    least = _epsilon(epsilon)
-    if order == 2:  # the root of the greater square has a gradient at 0
-        squares = b.sum(b.square(x), axis=at, keepdims=True)
-        return x * b.rsqrt(b.maximum(squares, least * least))
-    magnitudes = b.abs(x)
-    if order == float("inf"):
-        norm = b.max(magnitudes, axis=at, keepdims=True)
+    if not isinstance(order, (int, float)) or not order >= 1:
+        raise InputError(f"`order` of normalize() must be a number of 1 or more, got {order!r}.")
+    epsilon = config.epsilon() if epsilon is None else epsilon
+    axes = axes_of(axis, x.ndim, "normalize")
+    if order == 2:
+        # a sum of squares that is kept away from 0 has a gradient at 0, a norm has none
+        squares = b.sum(b.square(x), axis=axes, keepdims=True)
+        return x * b.rsqrt(b.maximum(squares, b.full_like(squares, epsilon**2)))
+    size = b.abs(x)
+    if math.isinf(order):
+        norm = b.max(size, axis=axes, keepdims=True)
     elif order == 1:
-        norm = b.sum(magnitudes, axis=at, keepdims=True)
+        norm = b.sum(size, axis=axes, keepdims=True)
     else:
-        norm = b.power(b.sum(b.power(magnitudes, order), axis=at, keepdims=True), 1.0 / order)
-    return x / b.maximum(norm, least)
+        norm = b.power(b.sum(b.power(size, float(order)), axis=axes, keepdims=True), 1.0 / order)
+    return x / b.maximum(norm, b.full_like(norm, epsilon))
+
+
+__all__ = [
+    "batch_normalization",
+    "layer_normalization",
+    "moments",
+    "normalize",
+    "rms_normalization",
+]

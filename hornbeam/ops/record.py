@@ -19,15 +19,16 @@ the rule says, and are combined with operators and functions of ``b`` only.
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends import registry
-from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
+from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.symbolic import (
     PUBLIC_OPS,
     KerasTensor,
@@ -83,11 +84,13 @@ class OpRecord:
         self.fn = fn
         self.rule = rule
         self.primitive = primitive
+        self.adapter = not primitive and (fn.__name__ in ARRAY_PRIMITIVES or hasattr(Backend, fn.__name__))
         self.elementwise = elementwise
         parameters = list(inspect.signature(fn).parameters.values())[1:]
         self.signature = inspect.Signature(parameters)
         self.parameters = [p.name for p in parameters]
         self.slots = [self._slot(token) for token in arrays.split()]
+        self.takes_dtype = "dtype" in self.parameters
         self.plans: dict[Any, Plan] = {}
 
     def _slot(self, token: str) -> Slot:
@@ -95,6 +98,23 @@ class OpRecord:
         kind = {"": RULED, "?": FREE, "*": SEQUENCE, "?*": FREE_SEQUENCE}[token[: -len(name)]]
         variadic = self.signature.parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
         return Slot(self.parameters.index(name), name, kind, variadic)
+
+    def kernel(self, backend: Backend) -> Callable[..., Any]:
+        """What does the work on `backend`.
+
+        An op that has the name of a primitive but other arguments (an *adapter*: `zeros` without a
+        dtype, `take` without an axis) is its own body, which calls the primitive.
+        """
+        return functools.partial(self.fn, backend) if self.adapter else getattr(backend, self.name)
+
+    def by_position(self, backend: Backend) -> bool:
+        """Whether the kernel is the engine's own function, whose parameters have other names."""
+        return self.primitive or (not self.adapter and self.name in backend.native)
+
+    def _asked_dtype(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """The argument `dtype`; an op that takes one sees to it by itself."""
+        place = self.parameters.index("dtype")
+        return args[place] if place < len(args) else kwargs.get("dtype")
 
     # ------------------------------------------------------------------------------ the general path
 
@@ -142,7 +162,8 @@ class OpRecord:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        lifted = [(slot, _lift(backend, slot, value, self.elementwise)) for slot, value in given]
+        scalars = self.elementwise and not all(type(value) in _SCALARS for _, value in given)
+        lifted = [(slot, _lift(backend, slot, value, scalars)) for slot, value in given]
         ruled = [_dtype_key(leaf) for slot, value in lifted for leaf in _ruled(slot, value)]
         key = (backend, *ruled)
         plan = self.plans.get(key) or self._plan(key)
@@ -161,6 +182,8 @@ class OpRecord:
     ) -> Any:
         if plan.compute is not None:
             lifted = [(slot, _cast(backend, slot, value, plan.compute)) for slot, value in lifted]
+        if not self.primitive:  # only the engines' own functions know what to do with numbers
+            lifted = [(slot, _as_array(backend, value, plan.compute)) for slot, value in lifted]
         new_args = list(args)
         new_kwargs = dict(kwargs)
         for slot, value in lifted:
@@ -171,12 +194,18 @@ class OpRecord:
             else:
                 new_kwargs[slot.name] = value
         try:
-            out = getattr(backend, self.name)(*new_args, **new_kwargs)
+            if new_kwargs and self.by_position(backend):
+                bound = self.signature.bind(*new_args, **new_kwargs)
+                bound.apply_defaults()
+                new_args, new_kwargs = list(bound.args), bound.kwargs
+            out = self.kernel(backend)(*new_args, **new_kwargs)
         except Exception as error:
             raise explained(error, self.name, self.signature, args, kwargs) from None
-        if plan.result is not None and backend.dtype(out) != plan.result:
-            out = backend.cast(out, plan.result)
-        return out
+        if plan.result is None or (self.takes_dtype and self._asked_dtype(args, kwargs) is not None):
+            return out
+        if type(out) is tuple:
+            return tuple(_result(backend, part, plan.result) for part in out)
+        return _result(backend, out, plan.result)
 
     def _plan(self, key: tuple[Any, ...]) -> Plan:
         backend, *given = key
@@ -297,12 +326,20 @@ def _cast(backend: Backend, slot: Slot, value: Any, dtype: str) -> Any:
     return value if backend.dtype(value) == dtype else backend.cast(value, dtype)
 
 
+def _result(backend: Backend, out: Any, dtype: str) -> Any:
+    return out if backend.dtype(out) == dtype else backend.cast(out, dtype)
+
+
 def _as_scalar(value: Any, dtype: str) -> Any:
     if dtype == "bool":
         return bool(value)
     if dtypes.is_float(dtype):
         return float(value)
     return value
+
+
+def _as_array(backend: Backend, value: Any, dtype: str | None) -> Any:
+    return backend.asarray(value, dtype) if type(value) in _SCALARS else value
 
 
 def explained(
@@ -363,14 +400,7 @@ def op(
 
     def decorate(fn: Callable[Concatenate[Backend, P], R]) -> Callable[P, R]:
         record = OpRecord(fn, arrays, dtype, primitive, elementwise)
-        ruled = [slot for slot in record.slots if slot.kind == RULED]
-        simple = len(ruled) == len(record.slots) and not any(s.variadic for s in ruled)
-        if simple and len(ruled) == 1:
-            public = _unary(record)
-        elif simple and len(ruled) == 2 and len(record.parameters) == 2:
-            public = _binary(record)
-        else:
-            public = _general(record)
+        public = _public(record)
         public.__name__ = public.__qualname__ = fn.__name__
         public.__doc__ = fn.__doc__
         public.__module__ = fn.__module__
@@ -379,34 +409,75 @@ def op(
         public.record = record  # type: ignore[attr-defined]
         RECORDS[record.name] = record
         PUBLIC_OPS[record.name] = public
-        if not primitive:
+        if not primitive and not record.adapter:
             COMPOSITIONS[record.name] = fn
         return public
 
     return decorate
 
 
-def _general(record: OpRecord) -> Callable[..., Any]:
+# The public function has a fast path: one dictionary look-up, by the types and dtypes of the arrays,
+# leads to the backend's kernel where no cast, lift or wide context is needed.  All else goes through
+# `OpRecord.call`.  Measured on two cores: 0.8 us on top of the native call, against 13 us.
+
+
+def _public(record: OpRecord) -> Callable[..., Any]:
+    first = record.slots[0] if record.slots and not record.takes_dtype else None
+    fixed = all(s.kind in (RULED, FREE) and not s.variadic for s in record.slots)
+    leading = [s.position for s in record.slots] == list(range(len(record.slots)))
+    if first is not None and len(record.slots) == 1 and first.position == 0 and not first.variadic:
+        return _of_one(record) if first.kind == RULED else _of_sequence(record)
+    if first is not None and fixed and leading:
+        return _of_several(record, len(record.slots))
+
+
     def public(*args: Any, **kwargs: Any) -> Any:
         return record.call(args, kwargs)
 
     return public
 
 
-def _fast_plan(record: OpRecord, kinds: tuple[type, ...], dtype: Any) -> Any:
-    """(kernel, result dtype) when arrays of these classes and this dtype need no cast, else False."""
-    backend = registry.engine_of(kinds[0])
-    if backend is None or backend.symbolic or any(registry.engine_of(k) is not backend for k in kinds):
+def _fast_plan(record: OpRecord, kinds: Sequence[Any], given: Sequence[Any]) -> Any:
+    """(kernel, backend, result dtype) for arguments that need nothing done to them, else False.
+
+    Args:
+        record: the op.
+        kinds: the types of the arguments, in the order of the slots.
+        given: their dtypes; None for Python numbers and None.
+    """
+    owners = {registry.engine_of(k) for k, d in zip(kinds, given, strict=True) if d is not None}
+    backend = owners.pop() if len(owners) == 1 else None
+    if backend is None or backend.symbolic:
         return False
-    key = (backend, *(dtype for _ in kinds))
+    ruled = []
+    for slot, kind, dtype in zip(record.slots, kinds, given, strict=False):
+        if slot.kind in (FREE, FREE_SEQUENCE):
+            if kind in _SCALARS:
+                return False
+        elif dtype is not None:
+            ruled.append(dtype)
+        elif kind in _SCALARS and record.elementwise and record.primitive:
+            ruled.append(_SCALARS[kind])
+        elif kind is not type(None):
+            return False
+    key = (backend, *ruled)
     plan = record.plans.get(key) or record._plan(key)
-    if plan.wide or plan.compute_native not in (None, dtype):
+    arrays = [d for d in ruled if not isinstance(d, str)]
+    if plan.wide or any(plan.compute_native not in (None, d) for d in arrays):
         return False
-    return getattr(backend, record.name), plan.result_native
+    kernel = record.kernel(backend)
+    return kernel, backend, plan.result_native, plan.result, record.by_position(backend)
 
 
-def _unary(record: OpRecord) -> Callable[..., Any]:
-    """The public function of an op of one array: one dictionary look-up from its kernel."""
+def _finish(plan: Any, out: Any) -> Any:
+    _, backend, native, name, _ = plan
+    if type(out) is tuple:
+        return tuple(_result(backend, part, name) for part in out)
+    return out if out.dtype == native else backend.cast(out, name)
+
+
+def _of_one(record: OpRecord) -> Callable[..., Any]:
+    """The public function of an op of one array."""
     plans: dict[Any, Any] = {}
     _fast_plans.append(plans)
 
@@ -418,52 +489,76 @@ def _unary(record: OpRecord) -> Callable[..., Any]:
         except (IndexError, AttributeError, TypeError):
             return record.call(args, kwargs)
         if plan is None:
-            plan = plans[type(x), dtype] = _fast_plan(record, (type(x),), dtype)
-        if plan is False:
+            plan = plans[type(x), dtype] = _fast_plan(record, (type(x),), (dtype,))
+        if plan is False or (kwargs and plan[4]):
             return record.call(args, kwargs)
-        kernel, result = plan
         try:
-            out = kernel(*args, **kwargs)
+            out = plan[0](*args, **kwargs)
         except Exception as error:
             raise explained(error, record.name, record.signature, args, kwargs) from None
-        if result is not None and out.dtype != result:
-            return record.call(args, kwargs)
-        return out
+        return out if plan[2] is None else _finish(plan, out)
 
     return public
 
 
-def _binary(record: OpRecord) -> Callable[..., Any]:
-    """The public function of an op of two arrays and nothing else."""
+def _of_several(record: OpRecord, count: int) -> Callable[..., Any]:
+    """The public function of an op whose first `count` parameters are arrays."""
+    plans: dict[Any, Any] = {}
+    _fast_plans.append(plans)
+
+    def public(*args: Any, **kwargs: Any) -> Any:
+        if len(args) < count:
+            return record.call(args, kwargs)
+        arrays = args[:count]
+        try:
+            given = tuple([None if type(a) in _NO_DTYPE else a.dtype for a in arrays])
+            key = (tuple([type(a) for a in arrays]), given)
+            plan = plans.get(key)
+        except (AttributeError, TypeError):
+            return record.call(args, kwargs)
+        if plan is None:
+            plan = plans[key] = _fast_plan(record, key[0], given)
+        if plan is False or (kwargs and plan[4]):
+            return record.call(args, kwargs)
+        try:
+            out = plan[0](*args, **kwargs)
+        except Exception as error:
+            raise explained(error, record.name, record.signature, args, kwargs) from None
+        return out if plan[2] is None else _finish(plan, out)
+
+    return public
+
+
+def _of_sequence(record: OpRecord) -> Callable[..., Any]:
+    """The public function of an op of one sequence of arrays."""
     plans: dict[Any, Any] = {}
     _fast_plans.append(plans)
 
     def public(*args: Any, **kwargs: Any) -> Any:
         try:
-            x1, x2 = args
-            dtype = x1.dtype
-            if x2.dtype is not dtype:
+            arrays = args[0]
+            kind, dtype = type(arrays[0]), arrays[0].dtype
+            if type(arrays) not in (list, tuple) or any(
+                [type(a) is not kind or a.dtype != dtype for a in arrays]
+            ):
                 return record.call(args, kwargs)
-            kinds = (type(x1), type(x2))
-            plan = plans.get((kinds, dtype))
-        except (ValueError, AttributeError, TypeError):
+            plan = plans.get((kind, dtype))
+        except (IndexError, AttributeError, TypeError, KeyError):
             return record.call(args, kwargs)
         if plan is None:
-            plan = plans[kinds, dtype] = _fast_plan(record, kinds, dtype)
-        if plan is False:
+            plan = plans[kind, dtype] = _fast_plan(record, (kind,), (dtype,))
+        if plan is False or (kwargs and plan[4]):
             return record.call(args, kwargs)
-        kernel, result = plan
         try:
-            out = kernel(x1, x2)
+            out = plan[0](*args, **kwargs)
         except Exception as error:
             raise explained(error, record.name, record.signature, args, kwargs) from None
-        if result is not None and out.dtype != result:
-            return record.call(args, kwargs)
-        return out
+        return out if plan[2] is None else _finish(plan, out)
 
     return public
 
 
+_NO_DTYPE = {int, float, bool, type(None)}
 _fast_plans: list[dict[Any, Any]] = []
 
 

@@ -19,6 +19,12 @@ def promote(*given: str) -> tuple[str | None, str | None]:
     return joint, joint
 
 
+def arithmetic(*given: str) -> tuple[str | None, str | None]:
+    """The joint dtype, where bools become int32."""
+    joint = dtypes.result_type(*given)
+    return ("int32", "int32") if joint == "bool" else (joint, joint)
+
+
 def floating(*given: str) -> tuple[str | None, str | None]:
     """The joint dtype, where integers and bools become the default float."""
     joint = dtypes.to_float(dtypes.result_type(*given))
@@ -87,3 +93,26 @@ def real(*given: str) -> tuple[str | None, str | None]:
     """As `promote`, with the real dtype of a complex one as the result."""
     joint = dtypes.result_type(*given)
     return joint, {"complex64": "float32", "complex128": "float64"}.get(joint, joint)
+
+
+def cumulative(*given: str) -> tuple[str | None, str | None]:
+    """Running sums: bools become int32; small floats are added up in float32."""
+    joint = dtypes.result_type(*given)
+    return ("int32", "int32") if joint == "bool" else (_accumulator(joint), joint)
+
+
+def product(*given: str) -> tuple[str | None, str | None]:
+    """Matrix products: the joint dtype, but int8 times int8 is int32."""
+    joint = dtypes.result_type(*given)
+    return ("int32", "int32") if joint == "int8" else (joint, joint)
+
+
+def normalization(*given: str) -> tuple[str | None, str | None]:
+    """Compute in the joint float dtype, at least float32; the result has the dtype of the first."""
+    joint = dtypes.to_float(dtypes.result_type(*given))
+    return _accumulator(joint), dtypes.to_float(dtypes.result_type(given[0]))
+
+
+def order_index(*given: str) -> tuple[str | None, str | None]:
+    """An int32 about values that are compared in their joint dtype."""
+    return dtypes.result_type(*given), "int32"
