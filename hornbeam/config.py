@@ -74,7 +74,14 @@ def set_image_data_format(data_format: str) -> None:
 
 
 def standardize_data_format(data_format: str | None) -> str:
-    """`data_format` in lower case, checked; the default for None."""
+    """`data_format` in lower case, checked; the default for None.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.standardize_data_format("Channels_First")
+    'channels_first'
+    """
     if data_format is None:
         return _image_data_format
     lowered = str(data_format).lower()

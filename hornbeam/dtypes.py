@@ -34,12 +34,34 @@ _floatx = "float32"
 
 
 def floatx() -> str:
-    """The default float dtype, as a string: "float32" unless changed."""
+    """The default float dtype, as a string: "float32" unless changed.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.floatx()
+    'float32'
+    """
     return _floatx
 
 
 def set_floatx(dtype: str) -> None:
-    """Make `dtype` ("bfloat16", "float16", "float32" or "float64") the default float dtype."""
+    """Make `dtype` the default float dtype.
+
+    Args:
+        dtype: "bfloat16", "float16", "float32" or "float64".
+
+    Raises:
+        ValueError: for any other.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.set_floatx("float64")
+    >>> str(hornbeam.ops.zeros(2).dtype)
+    'float64'
+    >>> hornbeam.config.set_floatx("float32")
+    """
     global _floatx
     if dtype not in ("bfloat16", "float16", "float32", "float64"):
         raise ValueError(

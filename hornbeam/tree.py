@@ -20,7 +20,20 @@ class MAP_TO_NONE:
 
 
 def register(kind: type, flatten: Callable[[Any], Any], unflatten: Callable[..., Any]) -> None:
-    """Make instances of `kind` inner nodes of trees."""
+    """Make instances of `kind` inner nodes of trees.
+
+    Args:
+        kind: the class.
+        flatten: ``flatten(instance) -> (children, metadata)``.
+        unflatten: ``unflatten(metadata, children) -> instance``.
+
+    >>> class Pair:
+    ...     def __init__(self, a, b):
+    ...         self.a, self.b = a, b
+    >>> register(Pair, lambda p: ((p.a, p.b), None), lambda _, children: Pair(*children))
+    >>> flatten([Pair(1, [2]), 3])
+    [1, 2, 3]
+    """
     optree.register_pytree_node(kind, flatten, unflatten, namespace=NAMESPACE)
 
 
@@ -70,12 +83,20 @@ def map_structure(func: Callable[..., Any], *structures: Any, none_is_leaf: bool
 
 
 def structure_of(structure: Any) -> optree.PyTreeSpec:
-    """A hashable description of the shape of `structure`."""
+    """A hashable description of the shape of `structure`.
+
+    >>> structure_of({"a": 1, "b": [2]}) == structure_of({"a": "x", "b": ["y"]})
+    True
+    """
     return optree.tree_structure(structure, none_is_leaf=True, namespace=NAMESPACE)
 
 
 def unflatten(spec: optree.PyTreeSpec, leaves: Iterable[Any]) -> Any:
-    """The structure of that description, with these leaves."""
+    """The structure of that description, with these leaves.
+
+    >>> unflatten(structure_of({"a": 0, "b": [0]}), [1, 2])
+    {'a': 1, 'b': [2]}
+    """
     return optree.tree_unflatten(spec, leaves)
 
 

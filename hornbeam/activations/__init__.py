@@ -120,7 +120,18 @@ def serialize(activation: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The function that `serialize` made `config` of, or that a name stands for."""
+    """The function that `serialize` made `config` of, or that a name stands for.
+
+    Args:
+        config: the config, or the name.
+        custom_objects: name -> function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.activations.deserialize("relu").__name__
+    'relu'
+    """
     return linear if config is None else _lookup.deserialize(config, custom_objects)
 
 

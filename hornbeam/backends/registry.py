@@ -150,6 +150,17 @@ def set_backend(name: str) -> None:
 
     Args:
         name: "jax", "numpy", or the name of a registered engine.
+
+    Raises:
+        EngineNotFoundError: if it is unknown or its package is not installed.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.set_backend("numpy")
+    >>> type(hornbeam.ops.zeros(2)).__name__
+    'ndarray'
+    >>> hornbeam.config.set_backend("jax")
     """
     global _default
     _default = get(name)

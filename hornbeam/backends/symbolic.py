@@ -91,7 +91,10 @@ class KerasTensor:
     Args:
         shape: a tuple of ints, with None for dimensions that are not known.
         dtype: name of the dtype.
+        sparse, ragged: must be False: all tensors are dense.
+        record_history: has no effect; what is applied is recorded where a layer or op is called.
         name: a name for the tensor.
+        ragged_rank, row_splits_dtype: have no meaning for dense tensors.
 
     Example:
 

@@ -40,12 +40,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(constraint: Any) -> Any:
-    """`constraint` as a config."""
+    """`constraint` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.constraints.serialize(hornbeam.constraints.MaxNorm(2.0))["class_name"]
+    'MaxNorm'
+    """
     return serialize_keras_object(constraint)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The constraint that `serialize` made `config` of, or that a name stands for."""
+    """The constraint that `serialize` made `config` of, or that a name stands for.
+
+    Args:
+        config: the config, or the name.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.constraints.serialize(hornbeam.constraints.MaxNorm(2.0))
+    >>> type(hornbeam.constraints.deserialize(config)).__name__
+    'MaxNorm'
+    """
     return _lookup.deserialize(config, custom_objects)
 
 

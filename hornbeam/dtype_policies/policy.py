@@ -174,10 +174,29 @@ def get(identifier: Any) -> DTypePolicy:
 
 
 def serialize(dtype_policy: DTypePolicy) -> dict[str, Any]:
-    """`dtype_policy` as a config."""
+    """`dtype_policy` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.dtype_policies.serialize(hornbeam.DTypePolicy("mixed_bfloat16"))["class_name"]
+    'DTypePolicy'
+    """
     return serialize_keras_object(dtype_policy)  # type: ignore[no-any-return]
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> DTypePolicy:
-    """The policy that `serialize` made `config` of."""
+    """The policy that `serialize` made `config` of.
+
+    Args:
+        config: the config.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.dtype_policies.serialize(hornbeam.DTypePolicy("mixed_bfloat16"))
+    >>> type(hornbeam.dtype_policies.deserialize(config)).__name__
+    'DTypePolicy'
+    """
     return deserialize_keras_object(config, custom_objects)  # type: ignore[no-any-return]

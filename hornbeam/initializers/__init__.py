@@ -98,12 +98,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(initializer: Any) -> Any:
-    """`initializer` as a config."""
+    """`initializer` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.initializers.serialize(hornbeam.initializers.Zeros())["class_name"]
+    'Zeros'
+    """
     return serialize_keras_object(initializer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The initializer that `serialize` made `config` of, or that a name stands for."""
+    """The initializer that `serialize` made `config` of, or that a name stands for.
+
+    Args:
+        config: the config, or the name.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.initializers.serialize(hornbeam.initializers.Zeros())
+    >>> type(hornbeam.initializers.deserialize(config)).__name__
+    'Zeros'
+    """
     return _lookup.deserialize(config, custom_objects)
 
 

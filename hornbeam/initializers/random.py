@@ -30,6 +30,12 @@ class RandomInitializer(Initializer):
     Args:
         seed: an int, for the same values at every call; a `SeedGenerator`, for the next ones of its
             stream; or None.
+
+    Example:
+
+    >>> import hornbeam
+    >>> isinstance(hornbeam.initializers.HeNormal(), hornbeam.initializers.RandomInitializer)
+    True
     """
 
     def __init__(self, seed: Any = None) -> None:

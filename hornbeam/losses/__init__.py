@@ -152,12 +152,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(loss: Any) -> Any:
-    """`loss` as a config."""
+    """`loss` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.losses.serialize(hornbeam.losses.Huber())["class_name"]
+    'Huber'
+    """
     return serialize_keras_object(loss)
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The loss that `serialize` made a config of, or that a name stands for."""
+    """The loss that `serialize` made a config of, or that a name stands for.
+
+    Args:
+        name: the config, or the name.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.losses.serialize(hornbeam.losses.Huber())
+    >>> type(hornbeam.losses.deserialize(config)).__name__
+    'Huber'
+    """
     return _lookup.deserialize(name, custom_objects)
 
 

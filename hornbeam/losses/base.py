@@ -129,6 +129,14 @@ class LossFunctionWrapper(Loss):
         name: see `Loss`; by default the name of the function.
         dtype: see `Loss`.
         **kwargs: more arguments for the function.
+
+    Example:
+
+    >>> import hornbeam
+    >>> from hornbeam import losses, ops
+    >>> last = losses.LossFunctionWrapper(lambda y, p: ops.abs(y - p)[..., -1], name="last")
+    >>> float(last([[0.0, 1.0]], [[5.0, 3.0]]))
+    2.0
     """
 
     def __init__(

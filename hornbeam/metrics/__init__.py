@@ -156,12 +156,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(metric: Any) -> Any:
-    """`metric` as a config."""
+    """`metric` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.metrics.serialize(hornbeam.metrics.Mean())["class_name"]
+    'Mean'
+    """
     return serialize_keras_object(metric)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The metric that `serialize` made `config` of, or that a name stands for."""
+    """The metric that `serialize` made `config` of, or that a name stands for.
+
+    Args:
+        config: the config, or the name.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.metrics.serialize(hornbeam.metrics.Mean())
+    >>> type(hornbeam.metrics.deserialize(config)).__name__
+    'Mean'
+    """
     return _lookup.deserialize(config, custom_objects)
 
 

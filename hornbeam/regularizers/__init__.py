@@ -40,12 +40,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(regularizer: Any) -> Any:
-    """`regularizer` as a config."""
+    """`regularizer` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.regularizers.serialize(hornbeam.regularizers.L2(0.1))["class_name"]
+    'L2'
+    """
     return serialize_keras_object(regularizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The regularizer that `serialize` made `config` of, or that a name stands for."""
+    """The regularizer that `serialize` made `config` of, or that a name stands for.
+
+    Args:
+        config: the config, or the name.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.regularizers.serialize(hornbeam.regularizers.L2(0.1))
+    >>> type(hornbeam.regularizers.deserialize(config)).__name__
+    'L2'
+    """
     return _lookup.deserialize(config, custom_objects)
 
 

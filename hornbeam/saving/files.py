@@ -88,6 +88,15 @@ def load_model(
 
     Raises:
         FileError: (a ValueError) of one of four kinds (`hornbeam.errors`), saying what was refused.
+
+    Example:
+
+    >>> import hornbeam, tempfile, os
+    >>> model = hornbeam.Sequential([hornbeam.Input((4,)), hornbeam.layers.Dense(2)])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.keras")
+    >>> model.save(path)
+    >>> hornbeam.saving.load_model(path).count_params()
+    10
     """
     path = Path(filepath)
     if not path.exists():
@@ -108,7 +117,22 @@ def load_model(
 
 
 def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-    """Save the weights of a model or layer to a ``.weights.h5`` file."""
+    """Save the weights of a model or layer to a ``.weights.h5`` file.
+
+    Args:
+        model: the model or layer; its variables must exist.
+        filepath: the file; it must end in ``.weights.h5``.
+        overwrite: whether to replace a file that exists (else it is an error).
+        **kwargs: nothing; unknown names raise TypeError.
+
+    Example:
+
+    >>> import hornbeam, tempfile, os
+    >>> model = hornbeam.Sequential([hornbeam.Input((4,)), hornbeam.layers.Dense(2)])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
+    >>> hornbeam.saving.save_weights(model, path)
+    >>> hornbeam.saving.load_weights(model, path)
+    """
     if kwargs:
         raise TypeError(f"save_weights() got unknown arguments {sorted(kwargs)}.")
     path = _checked_path(filepath, ".weights.h5", overwrite, "save_weights")
@@ -122,7 +146,22 @@ def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: An
 
 
 def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Load weights into a model or layer from a ``.weights.h5`` or ``.keras`` file."""
+    """Load weights into a model or layer from a ``.weights.h5`` or ``.keras`` file.
+
+    Args:
+        model: the model or layer; its variables must exist.
+        filepath: the file.
+        skip_mismatch: whether to leave variables alone whose shapes differ (else it is an error).
+        **kwargs: nothing; unknown names raise TypeError.
+
+    Example:
+
+    >>> import hornbeam, tempfile, os
+    >>> model = hornbeam.Sequential([hornbeam.Input((4,)), hornbeam.layers.Dense(2)])
+    >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
+    >>> model.save_weights(path)
+    >>> hornbeam.saving.load_weights(model, path)
+    """
     if kwargs:
         raise TypeError(f"load_weights() got unknown arguments {sorted(kwargs)}.")
     path = Path(filepath)

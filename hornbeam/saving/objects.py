@@ -102,7 +102,17 @@ register_serializable = register_keras_serializable
 
 
 def get_registered_name(obj: Any) -> str:
-    """The name `obj` is registered under, or its own."""
+    """The name `obj` is registered under, or its own.
+
+    Example:
+
+    >>> import hornbeam
+    >>> @hornbeam.saving.register_keras_serializable(package="docs")
+    ... def named(x):
+    ...     return x
+    >>> hornbeam.saving.get_registered_name(named)
+    'docs>named'
+    """
     return _custom_names.get(obj, getattr(obj, "__name__", str(obj)))
 
 
@@ -117,6 +127,15 @@ def get_registered_object(
         name: "package>Name", or the plain name of an object in `custom_objects`.
         custom_objects: looked at first.
         module_objects: looked at last.
+
+    Example:
+
+    >>> import hornbeam
+    >>> @hornbeam.saving.register_keras_serializable(package="docs")
+    ... def thrice(x):
+    ...     return 3 * x
+    >>> hornbeam.saving.get_registered_object("docs>thrice") is thrice
+    True
     """
     for table in (custom_objects or {}, _scoped.get(), _custom, module_objects or {}):
         if name in table:
@@ -125,7 +144,16 @@ def get_registered_object(
 
 
 def get_custom_objects() -> dict[str, Any]:
-    """The registry of custom objects; changes to it take effect."""
+    """The registry of custom objects; changes to it take effect.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.saving.get_custom_objects()["docs>half"] = lambda x: x / 2
+    >>> hornbeam.activations.get("docs>half")(8)
+    4.0
+    >>> del hornbeam.saving.get_custom_objects()["docs>half"]
+    """
     return _custom
 
 
