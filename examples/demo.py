@@ -24,6 +24,7 @@ from hornbeam import layers
 
 SEED = 7
 EPOCHS = 10
+BATCH = 128
 WANTED_ACCURACY = 0.985
 OUTPUT = Path("demo-output")
 SIDE = 8  # pixels
@@ -75,18 +76,15 @@ def build_model() -> hornbeam.Model:
 
 def train(model: hornbeam.Model, data: tuple[Any, Any], watched: tuple[Any, Any]) -> Any:
     """The history of the training: large steps first, then small ones to settle."""
+    x, y = shifted(*data)
+    slow_down_at = int(0.7 * EPOCHS) * -(-len(x) // BATCH)
+    rate = hornbeam.optimizers.schedules.PiecewiseConstantDecay([slow_down_at], [1e-3, 2e-4])
     model.compile(
-        optimizer=hornbeam.optimizers.Adam(),
+        optimizer=hornbeam.optimizers.Adam(learning_rate=rate),
         loss="sparse_categorical_crossentropy",
         metrics=["accuracy"],
     )
-    slow_down = hornbeam.callbacks.LearningRateScheduler(
-        lambda epoch: 1e-3 if epoch < 0.7 * EPOCHS else 2e-4
-    )
-    x, y = shifted(*data)
-    return model.fit(
-        x, y, batch_size=128, epochs=EPOCHS, validation_data=watched, callbacks=[slow_down]
-    )
+    return model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, validation_data=watched)
 
 
 def draw_curve(history: dict[str, list[float]], path: Path) -> None:
