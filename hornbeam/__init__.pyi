@@ -1,5 +1,6 @@
 from . import (
     activations,
+    callbacks,
     config,
     constraints,
     dtype_policies,
@@ -10,6 +11,7 @@ from . import (
     mixed_precision,
     models,
     ops,
+    optimizers,
     random,
     regularizers,
     saving,
@@ -29,6 +31,7 @@ from .losses import Loss
 from .metrics import Metric
 from .models import Model, Sequential
 from .naming import name_scope
+from .optimizers import Optimizer
 from .regularizers import Regularizer
 from .variables import Variable
 
@@ -43,11 +46,13 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Optimizer",
     "Regularizer",
     "Sequential",
     "Variable",
     "__version__",
     "activations",
+    "callbacks",
     "config",
     "constraints",
     "dtype_policies",
@@ -60,6 +65,7 @@ __all__ = [
     "models",
     "name_scope",
     "ops",
+    "optimizers",
     "random",
     "regularizers",
     "saving",
