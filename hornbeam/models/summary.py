@@ -38,8 +38,10 @@ def print_summary(
     for depth, layer in rows:
         cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape_text(layer, model)]
         cells.append(f"{_own_count(layer):,}" if layer.built or layer.weights else "not built")
-        cells += [_sources(layer, model) if depth == 0 else ""] * connected
-        cells += ["yes" if layer.trainable else "no"] * show_trainable
+        if connected:
+            cells.append(_sources(layer, model) if depth == 0 else "")
+        if show_trainable:
+            cells.append("yes" if layer.trainable else "no")
         table.add_row(*cells)
     wide = line_length or (100 if connected else 80)
     console = Console(file=io.StringIO(), width=wide, highlight=False, no_color=True)

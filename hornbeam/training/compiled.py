@@ -289,10 +289,12 @@ def _as_metric(identifier: Any, y: Any, y_pred: Any, loss: Any) -> Metric:
     if isinstance(identifier, str) and identifier.lower() in ACCURACY + CROSSENTROPY:
         return _by_shape(identifier, y, y_pred, loss)
     metric = metrics_module.get(identifier)
-    if isinstance(metric, Metric):
-        return metric
     if isinstance(metric, type) and issubclass(metric, Metric):
-        return metric()
+        metric = metric()
+    if isinstance(metric, Metric):
+        if isinstance(identifier, str):
+            metric.name = identifier  # logs carry the name that the user wrote
+        return metric
     name = identifier if isinstance(identifier, str) else getattr(metric, "__name__", None)
     return MeanMetricWrapper(metric, name=name)
 

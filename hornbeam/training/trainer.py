@@ -327,7 +327,6 @@ class Trainer:
         found = [*model.variables]
         found += [v for metric in self.metrics for v in metric.variables]
         found += [v for optimizer in self._optimizers() for v in optimizer.variables]
-        found += [seed for optimizer in self._optimizers() for seed in state.own_seeds(optimizer)]
         return state.unique(found)
 
     def _prepare(self, data: Any, kind: str) -> None:

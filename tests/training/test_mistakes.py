@@ -127,7 +127,7 @@ def test_a_layer_whose_variables_need_an_unknown_size():
     [
         (lambda: hornbeam.activations.get("sofmax"), "'softmax'"),
         (lambda: hornbeam.losses.get("categorical_crossentrop"), "'categorical_crossentropy'"),
-        (lambda: hornbeam.optimizers.get("adan"), "'adam'"),
+        (lambda: hornbeam.optimizers.get("adan"), "'Adam'"),
         (lambda: hornbeam.initializers.get("glorot_unifrom"), "'glorot_uniform'"),
         (lambda: hornbeam.metrics.get("acuracy"), "accuracy"),
         (lambda: classifier(loss="sparse_crossentropy"), "sparse_categorical_crossentropy"),
