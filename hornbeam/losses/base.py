@@ -39,6 +39,9 @@ class Loss(Configurable):
     3.0
     """
 
+    casts_targets = True
+    """Whether targets are cast to the dtype of the loss; class numbers must not be."""
+
     def __init__(
         self,
         name: str | None = None,

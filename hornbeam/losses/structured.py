@@ -65,15 +65,15 @@ def tversky(
     beta: float = 0.5,
     axis: Any = None,
 ) -> Any:
-    """``1 - TP / (TP + alpha FP + beta FN)``, of soft counts (Salehi et al., 2017).
+    """``1 - TP / (TP + alpha FN + beta FP)``, of soft counts (Salehi et al., 2017).
 
     With both weights 1/2 it is `dice`.
 
     Args:
         y_true: masks of 0 and 1, an array of any shape.
         y_pred: probabilities in [0, 1], an array of the same shape.
-        alpha: the weight of what is predicted but not there.
-        beta: the weight of what is there but not predicted.
+        alpha: the weight of what is there but not predicted.
+        beta: the weight of what is predicted but not there.
         axis: the axes that belong to one sample; None for everything, which gives one number.
 
     Example:
@@ -88,16 +88,16 @@ def tversky(
     extra = ops.sum((1.0 - y_true) * y_pred, axis=axis)
     missed = ops.sum(y_true * (1.0 - y_pred), axis=axis)
     small = config.epsilon()
-    return 1.0 - (both + small) / (both + alpha * extra + beta * missed + small)
+    return 1.0 - (both + small) / (both + alpha * missed + beta * extra + small)
 
 
 @builtin("keras.losses")
 class Tversky(LossFunctionWrapper):
-    """``1 - TP / (TP + alpha FP + beta FN)``, of soft counts (Salehi et al., 2017).
+    """``1 - TP / (TP + alpha FN + beta FP)``, of soft counts (Salehi et al., 2017).
 
     Args:
-        alpha: the weight of what is predicted but not there.
-        beta: the weight of what is there but not predicted.
+        alpha: the weight of what is there but not predicted.
+        beta: the weight of what is predicted but not there.
         reduction: what becomes of the values, see `Loss`.
         name: a name for logs.
         axis: the axes that belong to one sample; None for everything, which gives one number.
@@ -157,17 +157,11 @@ def circle(
     (3,)
     """
     y_pred = ops.convert_to_tensor(y_pred)
-    labels = ops.reshape(ops.cast(ops.convert_to_tensor(y_true), "int32"), (-1, 1))
-    others = labels if ref_labels is None else ops.cast(ops.convert_to_tensor(ref_labels), "int32")
-    others = ops.reshape(others, (1, -1))
+    same, different = _pairs(y_true, ref_labels, remove_diagonal)
     references = y_pred if ref_embeddings is None else ops.convert_to_tensor(ref_embeddings)
     similar = ops.matmul(y_pred, ops.transpose(references))
-    same = ops.equal(labels, others)
-    different = ops.logical_not(same)
-    if remove_diagonal:
-        same = ops.logical_and(same, ops.logical_not(ops.eye(*same.shape, dtype="bool")))
-    pull = ops.maximum(ops.stop_gradient(1.0 + margin - similar), 0.0)
-    push = ops.maximum(ops.stop_gradient(similar + margin), 0.0)
+    pull = ops.maximum(1.0 + margin - similar, 0.0)
+    push = ops.maximum(similar + margin, 0.0)
     near = _logsumexp(-gamma * pull * (similar - 1.0 + margin), same)
     far = _logsumexp(gamma * push * (similar - margin), different)
     either = ops.logical_and(ops.any(same, axis=1), ops.any(different, axis=1))
@@ -192,6 +186,8 @@ class Circle(LossFunctionWrapper):
     >>> losses.Circle()([0, 0, 1], [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]).shape
     ()
     """
+
+    casts_targets = False
 
     def __init__(
         self,
@@ -218,6 +214,25 @@ class Circle(LossFunctionWrapper):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The values; targets keep their rank."""
         return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+    def value_mask(self, y_true: Any, y_pred: Any) -> Any:
+        """False for embeddings without positives or without negatives, which have no loss."""
+        same, different = _pairs(y_true, None, self.remove_diagonal)
+        return ops.logical_and(ops.any(same, axis=1), ops.any(different, axis=1))
+
+
+def _pairs(labels: Any, others: Any, remove_diagonal: bool) -> tuple[Any, Any]:
+    """Which pairs of labels are equal, and which are not."""
+    rows = ops.reshape(ops.cast(ops.convert_to_tensor(labels), "int32"), (-1, 1))
+    columns = rows if others is None else ops.cast(ops.convert_to_tensor(others), "int32")
+    same = ops.equal(rows, ops.reshape(columns, (1, -1)))
+    different = ops.logical_not(same)
+    if remove_diagonal:
+        row = ops.cumsum(ops.ones_like(rows[:, 0]))
+        column = ops.cumsum(ops.ones_like(ops.reshape(columns, (-1,))))
+        self_pair = ops.equal(ops.expand_dims(row, 1), ops.expand_dims(column, 0))
+        same = ops.logical_and(same, ops.logical_not(self_pair))
+    return same, different
 
 
 def _logsumexp(x: Any, mask: Any) -> Any:
@@ -262,6 +277,8 @@ class CTC(LossFunctionWrapper):
     >>> losses.CTC()([[1, 2]], ops.zeros((1, 4, 3))).shape
     ()
     """
+
+    casts_targets = False
 
     def __init__(
         self,

@@ -1,0 +1,88 @@
+"""Optimizers: how variables change by their gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from hornbeam.optimizers import schedules
+from hornbeam.optimizers.adam import Adam, Adamax, AdamW
+from hornbeam.optimizers.adam_family import Lamb, Lion, Nadam
+from hornbeam.optimizers.descent import SGD, Adadelta, Adagrad, RMSprop
+from hornbeam.optimizers.ftrl import Ftrl
+from hornbeam.optimizers.optimizer import Optimizer
+from hornbeam.saving.identifiers import Lookup
+from hornbeam.saving.objects import serialize_keras_object
+
+ALL_CLASSES: tuple[type[Optimizer], ...] = (
+    Optimizer,
+    Adadelta,
+    Adagrad,
+    Adam,
+    AdamW,
+    Adamax,
+    Ftrl,
+    Lamb,
+    Lion,
+    Nadam,
+    RMSprop,
+    SGD,
+)
+
+ALL_OBJECTS: dict[str, Any] = {
+    **{kind.__name__: kind for kind in ALL_CLASSES},
+    **{kind.__name__.lower(): kind for kind in ALL_CLASSES},
+}
+"""Class name, as it is or in lower case -> class."""
+
+_lookup = Lookup("optimizer", ALL_OBJECTS, Optimizer, folded=True)
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that `identifier` stands for.
+
+    Args:
+        identifier: None, a name in any case such as "adam", a config, an instance or a class.
+
+    Raises:
+        UnknownNameError: for a string that names no optimizer.
+
+    Example:
+
+    >>> import hornbeam
+    >>> type(hornbeam.optimizers.get("adamw")).__name__
+    'AdamW'
+    """
+    return _lookup.get(identifier)
+
+
+def serialize(optimizer: Any) -> Any:
+    """`optimizer` as a config."""
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The optimizer that `serialize` made `config` of, or that a name stands for."""
+    return _lookup.deserialize(config, custom_objects)
+
+
+__all__ = [
+    "ALL_CLASSES",
+    "ALL_OBJECTS",
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]
