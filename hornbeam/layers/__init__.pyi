@@ -1,4 +1,6 @@
 from .activations.layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from .attention.attention import AdditiveAttention, Attention
+from .attention.multi_head import GroupedQueryAttention, MultiHeadAttention
 from .convolutional.conv import Conv1D, Conv2D, Conv3D
 from .convolutional.depthwise import (
     DepthwiseConv1D,
@@ -9,10 +11,12 @@ from .convolutional.depthwise import (
 from .convolutional.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from .core.activation import Activation, Identity
 from .core.dense import Dense
+from .core.einsum_dense import EinsumDense
 from .core.embedding import Embedding
 from .core.input_layer import Input, InputLayer
 from .core.lambda_layer import Lambda
 from .core.masking import Masking
+from .core.reversible_embedding import ReversibleEmbedding
 from .core.wrapper import Wrapper
 from .input_spec import InputSpec
 from .layer import Layer
@@ -64,6 +68,7 @@ from .pooling.windowed import (
     MaxPooling3D,
 )
 from .recurrent.bidirectional import Bidirectional
+from .recurrent.conv_lstm import ConvLSTM1D, ConvLSTM2D, ConvLSTM3D
 from .recurrent.gru import GRU, GRUCell
 from .recurrent.lstm import LSTM, LSTMCell
 from .recurrent.rnn import RNN
@@ -107,7 +112,9 @@ __all__ = [
     "AdaptiveMaxPooling2D",
     "AdaptiveMaxPooling3D",
     "Add",
+    "AdditiveAttention",
     "AlphaDropout",
+    "Attention",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -121,6 +128,9 @@ __all__ = [
     "Conv2DTranspose",
     "Conv3D",
     "Conv3DTranspose",
+    "ConvLSTM1D",
+    "ConvLSTM2D",
+    "ConvLSTM3D",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -129,6 +139,7 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GRUCell",
@@ -141,6 +152,7 @@ __all__ = [
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupedQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -156,6 +168,7 @@ __all__ = [
     "MaxPooling3D",
     "Maximum",
     "Minimum",
+    "MultiHeadAttention",
     "Multiply",
     "PReLU",
     "Permute",
@@ -163,6 +176,7 @@ __all__ = [
     "ReLU",
     "RepeatVector",
     "Reshape",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SimpleRNN",

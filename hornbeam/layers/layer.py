@@ -426,14 +426,16 @@ class Layer(Stateful):
         if self.activity_regularizer is not None:
             config["activity_regularizer"] = serialize_keras_object(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
-            automatic = automatic_config(self)
+            automatic = automatic_config(self, leave_out=self._unsaved)
             named = inspect.signature(type(self).__init__).parameters
             for hidden in ("autocast", *SHAPE_ARGUMENTS):
                 if hidden not in named:
                     automatic.pop(hidden, None)
             for hidden in self._unsaved:
-                if automatic.get(hidden) == named[hidden].default:
-                    automatic.pop(hidden, None)
+                default = named[hidden].default if hidden in named else None
+                value = self.__dict__.get(hidden, default)
+                if value != default:
+                    automatic[hidden] = serialize_keras_object(value)
             for extra in self._also_saved:
                 automatic[extra] = serialize_keras_object(getattr(self, extra))
             config = {**config, **{k: v for k, v in automatic.items() if k not in config}}

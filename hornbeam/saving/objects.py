@@ -459,7 +459,7 @@ class Configurable:
 _MISSING = object()
 
 
-def automatic_config(obj: Any) -> dict[str, Any]:
+def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The constructor's arguments of `obj`, serialized.
 
     Of Hornbeam's own classes the attributes of the same names are taken, which hold what the
@@ -476,6 +476,8 @@ def automatic_config(obj: Any) -> dict[str, Any]:
         bound.apply_defaults()
     config: dict[str, Any] = {}
     for name, value in list(bound.arguments.items())[1:]:
+        if name in leave_out:
+            continue
         parameter = signature.parameters[name]
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
             config.update({k: _config_value(obj, k, v) for k, v in value.items()})

@@ -14,7 +14,7 @@ from hornbeam.layers.layer import Layer
 class Windowed(Layer):
     """A layer with a window that moves over `ndim` spatial axes, a bias and an activation."""
 
-    ndim: ClassVar[int]
+    ndim: int
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     bias: Any
 

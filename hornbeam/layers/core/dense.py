@@ -41,7 +41,7 @@ class Dense(LowRankAdaptable, Layer):
     (2, 3)
     """
 
-    _unsaved = frozenset({"lora_rank", "lora_alpha"})
+    _unsaved = frozenset({"lora_rank", "lora_alpha", "quantization_config"})
 
     def __init__(
         self,

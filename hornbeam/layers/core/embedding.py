@@ -42,7 +42,8 @@ class Embedding(LowRankAdaptable, Layer):
     (2, 10, 64)
     """
 
-    _unsaved = frozenset({"lora_rank", "lora_alpha", "weights"})
+    _unsaved = frozenset({"lora_rank", "lora_alpha", "weights", "quantization_config"})
+    _also_saved = ("activity_regularizer",)
 
     def __init__(
         self,

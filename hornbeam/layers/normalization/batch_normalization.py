@@ -148,7 +148,11 @@ class BatchNormalization(Layer):
             if self.renorm:
                 gamma, beta = self._renormalized(mean, variance)
             self._follow(self.moving_mean, mean, self.momentum)
-            self._follow(self.moving_variance, variance, self.momentum)
+            if self.renorm:
+                square = ops.subtract(ops.square(self.moving_stddev.value), self.epsilon)
+                self.moving_variance.assign(ops.maximum(square, 0))
+            else:
+                self._follow(self.moving_variance, variance, self.momentum)
         outputs = ops.batch_normalization(
             x, mean, variance, axis=self.axis, offset=beta, scale=gamma, epsilon=self.epsilon
         )

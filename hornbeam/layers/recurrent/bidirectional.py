@@ -33,6 +33,7 @@ class Bidirectional(Wrapper):
     """
 
     _unsaved = frozenset({"weights"})
+    _untracked = Wrapper._untracked | {"layer"}  # the pattern of the two layers, not a third one
 
     def __init__(
         self,

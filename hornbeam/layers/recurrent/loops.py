@@ -126,6 +126,7 @@ def lstm(
     Returns:
         (last output, outputs (time, batch, units), last h, last c).
     """
+    dtype = b.dtype(h)
     projected = b.matmul(x, kernel)
     if bias is not None:
         projected = projected + bias
@@ -133,8 +134,8 @@ def lstm(
     def step(z: Array, states: list[Array]) -> tuple[Array, list[Array]]:
         h, c = states
         i, f, g, o = _split(z + b.matmul(h, recurrent_kernel), 4)
-        c = b.sigmoid(f) * c + b.sigmoid(i) * b.tanh(g)
-        h = b.sigmoid(o) * b.tanh(c)
+        c = b.cast(b.sigmoid(f) * c + b.sigmoid(i) * b.tanh(g), dtype)
+        h = b.cast(b.sigmoid(o) * b.tanh(c), dtype)
         return h, [h, c]
 
     last, outputs, (h, c) = recurrence(
@@ -170,6 +171,7 @@ def gru(
     Returns:
         (last output, outputs (time, batch, units), last h).
     """
+    dtype = b.dtype(h)
     projected = b.matmul(x, kernel)
     recurrent_bias = None
     if bias is not None:
@@ -185,7 +187,7 @@ def gru(
         hz, hr, hn = _split(zh, 3)
         z = b.sigmoid(xz + hz)
         candidate = b.tanh(xn + b.sigmoid(xr + hr) * hn)
-        h = z * h + (1 - z) * candidate
+        h = b.cast(candidate + z * (h - candidate), dtype)
         return h, [h]
 
     last, outputs, (h,) = recurrence(

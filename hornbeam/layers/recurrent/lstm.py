@@ -12,13 +12,14 @@ from hornbeam.layers.recurrent.rnn import RNN, OfCell
 from hornbeam.saving.objects import builtin
 
 
-class _UnitForget:
+class UnitForget:
     """An initializer of the bias, with ones for the forget gate."""
 
     def __init__(self, initializer: Any, units: int) -> None:
         self.initializer, self.units = initializer, units
 
     def __call__(self, shape: Any, dtype: Any = None) -> Any:
+        """Values of the shape (4 * units,)."""
         rest = [self.initializer((n,), dtype=dtype) for n in (self.units, 2 * self.units)]
         ones = ops.ones((self.units,), dtype=dtype)
         return ops.concatenate([rest[0], ones, rest[1]], axis=0)
@@ -103,7 +104,7 @@ class LSTMCell(DenseCell):
     def _bias_start(self) -> Any:
         if not self.unit_forget_bias:
             return self.bias_initializer
-        return _UnitForget(self.bias_initializer, self.units)
+        return UnitForget(self.bias_initializer, self.units)
 
     def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
         """(output, [output, cell state])."""
