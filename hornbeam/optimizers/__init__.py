@@ -57,12 +57,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(optimizer: Any) -> Any:
-    """`optimizer` as a config."""
+    """`optimizer` as a config.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.optimizers.serialize(hornbeam.optimizers.SGD())["class_name"]
+    'SGD'
+    """
     return serialize_keras_object(optimizer)
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """The optimizer that `serialize` made `config` of, or that a name stands for."""
+    """The optimizer that `serialize` made `config` of, or that a name stands for.
+
+    Args:
+        config: the config, or the name.
+        custom_objects: name -> class or function, for what is not registered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> config = hornbeam.optimizers.serialize(hornbeam.optimizers.SGD())
+    >>> type(hornbeam.optimizers.deserialize(config)).__name__
+    'SGD'
+    """
     return _lookup.deserialize(config, custom_objects)
 
 

@@ -85,6 +85,14 @@ def global_seed_generator(backend: Backend | None = None) -> SeedGenerator:
 
     Args:
         backend: the engine whose generator it is; by default the current one.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.utils.set_random_seed(3)
+    >>> first = hornbeam.random.uniform((2,)).tolist()  # takes a key of the global generator
+    >>> int(hornbeam.random.global_seed_generator().state[1])
+    1
     """
     chosen = backend or registry.current()
     found = _global.get(chosen.name)
