@@ -20,8 +20,12 @@ from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.threefry import threefry2x32
 
 NATIVE = """logaddexp tril triu diagonal outer vdot inner tensordot
-roll repeat tile moveaxis swapaxes""".split()
+roll moveaxis swapaxes""".split()
 """Those whose parameters have the same order and meaning as the op's."""
+
+
+FUSED_FLOPS = 5e7
+"""Steps with fewer floating-point operations are cheaper than their dispatch on a CPU."""
 
 
 class JaxBackend(Backend):
@@ -29,7 +33,6 @@ class JaxBackend(Backend):
 
     name = "jax"
     pip = "jax"
-    fuses_steps = True
     xp: ClassVar[Any] = jnp
     native: ClassVar[frozenset[str]] = frozenset(NATIVE)
 
@@ -81,7 +84,11 @@ class JaxBackend(Backend):
     def value_and_grad(
         self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
     ) -> tuple[tuple[Array, Any], list[Array]]:
-        return jax.value_and_grad(fn, has_aux=True)(values)
+        differentiated = jax.value_and_grad(fn, has_aux=True)
+        if not _any_wide(values):
+            return differentiated(values)
+        with jax.enable_x64(True):  # the way back runs outside of the ops
+            return differentiated(values)
 
     def stop_gradient(self, x: Array) -> Array:
         return lax.stop_gradient(x)
@@ -91,6 +98,15 @@ class JaxBackend(Backend):
 
     def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
         return _Compiled(fn, donate)
+
+    def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+        """On accelerators always.  On a CPU only for small steps, whose cost is the dispatch.
+
+        Measured on 2 cores: a 2x2 Dense at batch 32 takes 4 us a step fused and 120 us otherwise; a
+        784-512-512-10 network takes the same either way; XLA's convolutions (jaxlib 0.10.2) leave their
+        fast path inside of loops and take over 50 times as long.
+        """
+        return not _on_cpu() or compiled.flops(*args) < FUSED_FLOPS  # type: ignore[attr-defined]
 
     # ---------------------------------------------------------------------------------- control flow
 
@@ -353,6 +369,11 @@ class _Compiled:
             with jax.enable_x64(True):
                 return self._jitted(*args)
         return self._jitted(*args)
+
+    def flops(self, *args: Any) -> float:
+        """How many floating-point operations a call makes, as XLA estimates it before compiling."""
+        cost = self._jitted.lower(*args).cost_analysis()
+        return float((cost or {}).get("flops", float("inf")))
 
     def compilations(self) -> int:
         """How many signatures have been compiled so far."""

@@ -12,7 +12,7 @@ from hornbeam import dtypes, tree
 from hornbeam.backends.protocol import Array, Backend
 
 NATIVE = """logaddexp tril triu diagonal outer vdot inner tensordot
-roll repeat tile moveaxis swapaxes""".split()
+roll moveaxis swapaxes""".split()
 
 
 def native_dtype(name: str) -> np.dtype[Any]:

@@ -450,8 +450,8 @@ class SymbolicBackend(Backend):
 
     def take_along_axis(self, x: KerasTensor, indices: KerasTensor, axis: int) -> KerasTensor:
         (at,) = _axes(axis, x.ndim)
-        others = [broadcast((a,), (b,))[0] for a, b in zip(x.shape, indices.shape, strict=True)]
-        others[at] = indices.shape[at]
+        pairs = enumerate(zip(x.shape, indices.shape, strict=True))
+        others = [b if i == at else broadcast((a,), (b,))[0] for i, (a, b) in pairs]
         return KerasTensor(others, x.dtype)
 
     def scatter_add(self, x: KerasTensor, index: Any, updates: Any) -> KerasTensor:
@@ -601,7 +601,13 @@ class SymbolicBackend(Backend):
         return KerasTensor((n,), "int32")
 
     def _joint(self, arrays: Sequence[Any]) -> str:
-        return dtypes.result_type(*(a.dtype if hasattr(a, "dtype") else type(a) for a in arrays))
+        return dtypes.result_type(*map(_dtype_of, arrays))
+
+
+def _dtype_of(value: Any) -> Any:
+    if isinstance(value, UnknownDim):
+        return int
+    return value.dtype if hasattr(value, "dtype") else type(value)
 
 
 def _unequal(op: str, arrays: Sequence[KerasTensor], what: str) -> InputError:

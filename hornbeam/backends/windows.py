@@ -159,14 +159,9 @@ def transposed_pads(
                 f"`output_padding` must be from 0 to stride - 1 = {stride - 1}, got {extra}."
             )
         if padding == "valid":
-            before, total = reach - 1, 2 * (reach - 1) + (
-                max(stride - reach, 0) if extra is None else extra
-            )
-        elif extra is None:
-            total = reach + stride - 2
-            before = reach - 1 if stride > reach - 1 else -(-total // 2)
+            cropped = min(reach - stride, 0) if extra is None else -extra
         else:
-            before = reach - 1 - reach // 2
-            total = 2 * before + extra
-        result.append((before, total - before))
+            cropped = reach - stride if extra is None else 2 * (reach // 2) - extra
+        before = reach - 1 - max(cropped, 0) // 2
+        result.append((before, 2 * (reach - 1) - cropped - before))
     return result

@@ -36,7 +36,7 @@ def where(
     if (x1 is None) != (x2 is None):
         raise ValueError("where() takes both `x1` and `x2`, or neither of them.")
     if x1 is None:
-        return b.nonzero(condition)
+        return tuple(b.cast(places, "int32") for places in b.nonzero(condition))
     return b.where(b.cast(condition, "bool"), x1, x2)
 
 

@@ -340,8 +340,8 @@ def signbit(b: Backend, x: ArrayLike) -> Array:
         return b.zeros(b.shape(x), "bool")
     if b.dtype(x).startswith("int"):
         return b.less(x, 0)
-    one_over = b.divide(b.ones_like(x), b.where(b.equal(x, 0), x, b.ones_like(x)))
-    return b.logical_or(b.less(x, 0), b.less(one_over, 0))
+    # the angle of (-1, x) is negative for -0.0 too
+    return b.less(b.arctan2(x, b.full_like(x, -1.0)), 0)
 
 
 __all__ = [

@@ -233,7 +233,7 @@ class OpRecord:
     ) -> Any:
         with not_recording():
             out = self._run(backend, given, args, kwargs)
-        if self.elementwise:
+        if self.elementwise and isinstance(out, KerasTensor):
             masks = [v._mask for _, v in given if isinstance(v, KerasTensor) and v._mask is not None]
             out._mask = masks[0] if masks else None
         if is_recording():

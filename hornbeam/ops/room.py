@@ -11,7 +11,7 @@ import numpy as np
 from hornbeam import dtypes
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Array, Backend
-from hornbeam.backends.symbolic import KerasTensor, UnknownDim
+from hornbeam.backends.symbolic import UNKNOWN, KerasTensor, UnknownDim
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 
@@ -92,6 +92,15 @@ def at(x: Array, axis: int, index: int) -> Array:
     return x[(slice(None),) * axis + (index,)]
 
 
+def smaller(b: Backend, first: Any, second: Any) -> Any:
+    """The smaller of two sizes, which may be unknown or an engine's scalars."""
+    if isinstance(first, int) and isinstance(second, int):
+        return min(first, second)
+    if isinstance(first, UnknownDim) or isinstance(second, UnknownDim):
+        return UNKNOWN
+    return b.minimum(first, second)
+
+
 def product_of(sizes: Sequence[Any]) -> Any:
     """The product of sizes, some of which may be unknown or an engine's scalars."""
     result: Any = 1
@@ -111,5 +120,6 @@ __all__ = [
     "plain_axis",
     "product_of",
     "room_for",
+    "smaller",
     "to_dtype",
 ]

@@ -11,7 +11,7 @@ from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
-from hornbeam.ops.room import axes_of, cut, dims_of, one_axis, plain_axis
+from hornbeam.ops.room import axes_of, cut, dims_of, one_axis, plain_axis, smaller
 
 Axis = int | tuple[int, ...] | list[int] | None
 
@@ -472,11 +472,8 @@ def diagonal(b: Backend, x: ArrayLike, offset: int = 0, axis1: int = 0, axis2: i
     x = b.moveaxis(x, (axis1, axis2), (-2, -1))
     *lead, rows, columns = b.shape(x)
     x = x[..., offset:] if offset >= 0 else x[..., -offset:, :]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        length = rows if offset <= 0 else columns
-        return b.take_along_axis(x, b.zeros((*lead, length, 1), "int32"), -1)[..., 0]
-    length = min(rows, columns - offset) if offset >= 0 else min(rows + offset, columns)
-    if length <= 0:
+    length = smaller(b, rows + min(offset, 0), columns - max(offset, 0))
+    if isinstance(length, int) and length <= 0:
         return b.zeros((*lead, 0), b.dtype(x))
     x = x[..., :length, :length]
     flat = b.reshape(x, (*lead, length * length))
