@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from hornbeam import dtypes, ops, tree
+from hornbeam.backends import registry
 from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError, suggest
 from hornbeam.naming import to_snake_case
+from hornbeam.ops.record import owner_of
 from hornbeam.saving.objects import Configurable, automatic_config, builtin
 
 REDUCTIONS = ("sum_over_batch_size", "sum", "mean", "mean_with_sample_weight", "none", None)
@@ -100,10 +103,14 @@ class Loss(Configurable):
         Returns:
             A scalar, or the weighted values if the reduction is "none".
         """
+        with full_width(self.dtype, y_pred):
+            return self._compute(y_true, y_pred, sample_weight, mask)
+
+    def _compute(self, y_true: Any, y_pred: Any, sample_weight: Any, mask: Any) -> Any:
         dtype = self.dtype
-        y_pred = tree.map_structure(lambda y: ops.convert_to_tensor(y, dtype=dtype), y_pred)
+        y_pred = as_tensors(y_pred, dtype)
         if self.casts_targets:
-            y_true = tree.map_structure(lambda y: ops.convert_to_tensor(y, dtype=dtype), y_true)
+            y_true = as_tensors(y_true, dtype)
         values = self.call(y_true, y_pred)
         own_mask = self.value_mask(y_true, y_pred)
         if own_mask is not None:
@@ -160,6 +167,21 @@ class LossFunctionWrapper(Loss):
             return self.fn(y_true, y_pred, **self._fn_kwargs)
         y_true, y_pred = squeeze_or_expand_to_same_rank(y_true, y_pred)
         return self.fn(y_true, y_pred, **self._fn_kwargs)
+
+
+def as_tensors(y: Any, dtype: str) -> Any:
+    """`y` with its arrays as tensors of `dtype`; a nested list of numbers is one array."""
+    leaves = tree.flatten(y)
+    if all(isinstance(leaf, (int, float)) for leaf in leaves) and not isinstance(y, Mapping):
+        return ops.convert_to_tensor(y, dtype=dtype)
+    return tree.map_structure(lambda leaf: ops.convert_to_tensor(leaf, dtype=dtype), y)
+
+
+def full_width(dtype: str, like: Any) -> AbstractContextManager[Any]:
+    """A context in which operators compute in 64 bits, if `dtype` has them."""
+    if not dtypes.is_wide(dtype):
+        return nullcontext()
+    return (owner_of(tree.flatten(like)) or registry.current()).wide()
 
 
 # ------------------------------------------------------------------------- weights, masks, reductions

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import losses
+from hornbeam import losses, ops
+from hornbeam.losses.targets import class_numbers
 from hornbeam.metrics.reduction import MeanMetricWrapper
 from hornbeam.saving.objects import builtin
 
@@ -313,7 +314,8 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         name: a name for logs.
         dtype: the dtype of the result, by default `hornbeam.config.floatx`.
         from_logits: whether predictions are logits rather than probabilities.
-        ignore_class: a class number whose samples count as 0, None for none.
+        ignore_class: a class number whose samples do not count, None for none.  (In Keras they count
+            as a loss of 0 where no weights are given.)
         axis: the axis of the classes.
 
     Example:
@@ -344,3 +346,26 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
         self.from_logits = from_logits
         self.ignore_class = ignore_class
         self.axis = axis
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take in a batch.
+
+        Args:
+            y_true: class numbers, an array (...,) or (..., 1).
+            y_pred: probabilities or logits, an array (..., classes).
+            sample_weight: a weight for each sample.
+        """
+        if self.ignore_class is not None:
+            y_pred = ops.convert_to_tensor(y_pred)
+            counting = ops.not_equal(class_numbers(y_true, y_pred), self.ignore_class)
+            counting = ops.cast(counting, self.dtype)
+            if sample_weight is None:
+                sample_weight = counting
+            else:
+                given = ops.convert_to_tensor(sample_weight, dtype=self.dtype)
+                while len(given.shape) > len(counting.shape):
+                    given = ops.squeeze(given, -1)
+                while len(given.shape) < len(counting.shape):
+                    given = ops.expand_dims(given, -1)
+                sample_weight = counting * given
+        super().update_state(y_true, y_pred, sample_weight)

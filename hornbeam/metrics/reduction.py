@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hornbeam import dtypes, ops, tree
-from hornbeam.losses.base import squeeze_or_expand_to_same_rank
+from hornbeam import dtypes, ops
+from hornbeam.losses.base import as_tensors, full_width, squeeze_or_expand_to_same_rank
 from hornbeam.metrics.metric import Metric
 from hornbeam.saving.objects import builtin, serialize_keras_object
 
@@ -101,7 +101,8 @@ class Mean(Metric):
             values: a number or an array (batch, ...); an entry of the batch counts once.
             sample_weight: a weight for each.
         """
-        weighted, weight = samplewise(values, sample_weight, self.dtype)
+        with full_width(self.dtype, values):
+            weighted, weight = samplewise(values, sample_weight, self.dtype)
         self.total.assign_add(ops.sum(weighted))
         if weight is not None:
             self.count.assign_add(ops.sum(weight))
@@ -153,12 +154,12 @@ class MeanMetricWrapper(Mean):
             y_pred: predictions (batch, ...).
             sample_weight: a weight for each value.
         """
-        y_pred = tree.map_structure(lambda y: ops.convert_to_tensor(y, dtype=self.dtype), y_pred)
+        y_pred = as_tensors(y_pred, self.dtype)
         if self.casts_targets:
-            y_true = tree.map_structure(
-                lambda y: ops.convert_to_tensor(y, dtype=self.dtype), y_true
-            )
-        super().update_state(self._fn(y_true, y_pred, **self._fn_kwargs), sample_weight)
+            y_true = as_tensors(y_true, self.dtype)
+        with full_width(self.dtype, y_pred):
+            values = self._fn(y_true, y_pred, **self._fn_kwargs)
+        super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""

@@ -24,9 +24,9 @@ def clipped(
 
     Example:
 
-    >>> import numpy as np
-    >>> [g.tolist() for g in clipped([np.array([3.0, 4.0])], clipnorm=1.0)]
-    [[0.6, 0.8]]
+    >>> grads = clipped([ops.convert_to_tensor([3.0, 4.0])], clipnorm=1.0)
+    >>> [round(float(v), 3) for v in grads[0]]
+    [0.6, 0.8]
     """
     if clipnorm is not None:
         return [g * (clipnorm / ops.maximum(norm([g]), clipnorm)) for g in grads]

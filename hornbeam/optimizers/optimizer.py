@@ -12,9 +12,10 @@ import inspect
 import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from hornbeam import initializers, ops
+from hornbeam import dtypes, initializers, ops
 from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError, suggest
 from hornbeam.naming import to_snake_case, unique_name
@@ -301,6 +302,12 @@ class Optimizer(OptimizerState):
         if not len(grads):
             return
         variables = self._variables_for(grads, trainable_variables)
+        backend = self._backend()
+        wide = any(dtypes.is_wide(v.dtype) for v in variables)
+        with backend.wide() if wide else nullcontext():
+            self._apply(grads, variables)
+
+    def _apply(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
         kept = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
         self._warn_about_missing(variables, kept)
         overwritten = [(g, v) for g, v in kept if v.overwrite_with_gradient]
