@@ -99,7 +99,7 @@ def table(results: list[Result]) -> str:
     ]
     for r in results:
         overhead = r.kind == "overhead"
-        value = f"+{human(r.value)}" if overhead else f"{r.value:.2f}"
+        value = f"{'+' * (r.value >= 0)}{human(r.value)}" if overhead else f"{r.value:.2f}"
         target = f"+{human(r.target)}" if overhead else f"{r.target:g}"
         mark = "ok" if r.met else "MISSED"
         rows.append(
