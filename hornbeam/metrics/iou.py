@@ -87,7 +87,8 @@ class IoU(Metric):
         Args:
             y_true: class numbers, or one-hot targets.
             y_pred: class numbers, or scores.
-            sample_weight: a weight for each place, or for each sample.
+            sample_weight: a weight for each place, or for each sample; cut down to a whole number
+                if the metric's dtype is an integer one, as it is by default.
         """
         y_true, y_pred = ops.convert_to_tensor(y_true), ops.convert_to_tensor(y_pred)
         if not self.sparse_y_true:
@@ -97,7 +98,8 @@ class IoU(Metric):
         y_true, y_pred = ops.cast(y_true, "int32"), ops.cast(y_pred, "int32")
         weight = ops.ones_like(y_true, dtype="float32")
         if sample_weight is not None:
-            given = ops.convert_to_tensor(sample_weight, dtype="float32")
+            given = ops.cast(ops.convert_to_tensor(sample_weight), self.dtype)
+            given = ops.cast(given, "float32")
             while len(given.shape) < len(weight.shape):
                 given = ops.expand_dims(given, -1)
             weight = weight * given

@@ -11,33 +11,36 @@ from hornbeam.metrics.metric import Metric
 from hornbeam.saving.objects import builtin, serialize_keras_object
 
 
-def samplewise(values: Any, sample_weight: Any, dtype: str) -> tuple[Any, Any]:
+def samplewise(
+    values: Any, sample_weight: Any, dtype: str, reduce: Callable[..., Any] = ops.mean
+) -> tuple[Any, Any]:
     """(weighted values, weights) with one entry per sample: further axes are averaged over.
 
     Args:
         values: a scalar, or an array (batch, ...).
         sample_weight: None, or weights (batch,), or an array that broadcasts to the values.
         dtype: the dtype to compute in.
+        reduce: `ops.mean`, or `ops.sum` to add up over further axes.
 
     Returns:
         Two arrays of shape (batch,), or scalars; the second is None if there are no weights.
     """
     values = ops.convert_to_tensor(values, dtype=dtype)
     if sample_weight is None:
-        return _mean_of_rest(values), None
+        return _over_rest(values, reduce), None
     weight = ops.convert_to_tensor(sample_weight, dtype=dtype)
     if len(weight.shape) > len(values.shape) and weight.shape[-1] == 1:
         weight = ops.squeeze(weight, -1)
     extra = len(values.shape) - len(weight.shape)
     if extra > 0 and len(weight.shape):
-        values = ops.mean(values, axis=list(range(len(weight.shape), len(values.shape))))
+        values = reduce(values, axis=list(range(len(weight.shape), len(values.shape))))
     values = values * weight
     weight = ops.broadcast_to(weight, values.shape)
-    return _mean_of_rest(values), _mean_of_rest(weight)
+    return _over_rest(values, reduce), _over_rest(weight, reduce)
 
 
-def _mean_of_rest(x: Any) -> Any:
-    return ops.mean(x, axis=list(range(1, len(x.shape)))) if len(x.shape) > 1 else x
+def _over_rest(x: Any, reduce: Callable[..., Any]) -> Any:
+    return reduce(x, axis=list(range(1, len(x.shape)))) if len(x.shape) > 1 else x
 
 
 @builtin("keras.metrics")
@@ -66,7 +69,7 @@ class Sum(Metric):
             values: a number or an array (batch, ...).
             sample_weight: a factor for each.
         """
-        weighted, _ = samplewise(values, sample_weight, self.dtype)
+        weighted, _ = samplewise(values, sample_weight, self.dtype, ops.sum)
         self.total.assign_add(ops.sum(weighted))
 
     def result(self) -> Any:
