@@ -82,7 +82,9 @@ def _standardize(dtype: Any) -> str | None:
         return _PYTHON[dtype] or "float"
     name = getattr(dtype, "name", None) or getattr(dtype, "__name__", None) or str(dtype)
     name = name.rsplit(".", 1)[-1]
-    name = {"half": "float16", "float": "float32", "double": "float64", "bool_": "bool"}.get(name, name)
+    name = {"half": "float16", "float": "float32", "double": "float64", "bool_": "bool"}.get(
+        name, name
+    )
     if name.startswith(("str", "<U")):
         name = "string"
     return name if name in ALL else None

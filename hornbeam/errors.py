@@ -1,16 +1,16 @@
 """The errors that Hornbeam raises, all of them also of the built-in kind a caller would expect.
 
-    HornbeamError
-    ├── MixedEnginesError(TypeError)        arrays of two engines in one op
-    ├── EngineNotFoundError(ImportError)    an engine that is unknown or not installed
-    ├── UnsupportedError(NotImplementedError)   the engine cannot do this; the text names one that can
-    ├── UnknownNameError(ValueError)        a string identifier that nothing is registered under
-    ├── InputError(ValueError)              data or arguments of the wrong shape, dtype or range
-    └── FileError(ValueError)               a file that may not or cannot be loaded
-        ├── UnsafeFileError                 it asks for something that a file may not ask for
-        ├── CorruptFileError                its content does not fit together
-        ├── LimitExceededError              it is larger than the caller allowed
-        └── UnknownObjectError              it names a class that is not registered
+HornbeamError
+├── MixedEnginesError(TypeError)        arrays of two engines in one op
+├── EngineNotFoundError(ImportError)    an engine that is unknown or not installed
+├── UnsupportedError(NotImplementedError)   the engine cannot do this; the text names one that can
+├── UnknownNameError(ValueError)        a string identifier that nothing is registered under
+├── InputError(ValueError)              data or arguments of the wrong shape, dtype or range
+└── FileError(ValueError)               a file that may not or cannot be loaded
+    ├── UnsafeFileError                 it asks for something that a file may not ask for
+    ├── CorruptFileError                its content does not fit together
+    ├── LimitExceededError              it is larger than the caller allowed
+    └── UnknownObjectError              it names a class that is not registered
 """
 
 from __future__ import annotations

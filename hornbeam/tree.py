@@ -121,9 +121,7 @@ def assert_same_structure(a: Any, b: Any) -> None:
     >>> assert_same_structure([1, 2], [3, 4])
     """
     if structure_of(a) != structure_of(b):
-        raise ValueError(
-            f"The two structures differ: {structure_of(a)} and {structure_of(b)}."
-        )
+        raise ValueError(f"The two structures differ: {structure_of(a)} and {structure_of(b)}.")
 
 
 def assert_same_paths(a: Any, b: Any) -> None:
@@ -176,10 +174,11 @@ def traverse(func: Callable[[Any], Any], structure: Any, top_down: bool = True) 
 
 
 def _children(node: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
-    children, spec = optree.tree_flatten_one_level(
-        node, none_is_leaf=True, namespace=NAMESPACE
-    )[0], optree.tree_structure(
-        node, is_leaf=lambda x: x is not node, none_is_leaf=True, namespace=NAMESPACE
+    children, spec = (
+        optree.tree_flatten_one_level(node, none_is_leaf=True, namespace=NAMESPACE)[0],
+        optree.tree_structure(
+            node, is_leaf=lambda x: x is not node, none_is_leaf=True, namespace=NAMESPACE
+        ),
     )
     return list(children), lambda new: unflatten(spec, new)
 

@@ -82,7 +82,9 @@ class Variable:
         **kwargs: Any,
     ) -> None:
         if name is not None and "/" in name:
-            raise InputError(f"A variable's name cannot contain '/', got {name!r}; use a name scope.")
+            raise InputError(
+                f"A variable's name cannot contain '/', got {name!r}; use a name scope."
+            )
         self.name = name or unique_name("variable")
         scope = current_path()
         self._path = f"{scope}/{self.name}" if scope else self.name

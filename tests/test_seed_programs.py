@@ -9,7 +9,9 @@ import hornbeam as keras
 @pytest.fixture
 def digits():
     rng = np.random.default_rng(0)
-    return rng.random((256, 784), np.float32), np.eye(10, dtype=np.float32)[rng.integers(0, 10, 256)]
+    return rng.random((256, 784), np.float32), np.eye(10, dtype=np.float32)[
+        rng.integers(0, 10, 256)
+    ]
 
 
 def test_the_sequential_model():
@@ -19,9 +21,7 @@ def test_the_sequential_model():
     model = Sequential()
     model.add(Dense(units=64, activation="relu", input_dim=100))
     model.add(Dense(units=10, activation="softmax"))
-    model.compile(
-        loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"]
-    )
+    model.compile(loss="categorical_crossentropy", optimizer="sgd", metrics=["accuracy"])
     rng = np.random.default_rng(0)
     x_train = rng.random((320, 100))
     y_train = np.eye(10)[rng.integers(0, 10, 320)]

@@ -119,7 +119,9 @@ def transposed_pads(
         raise InputError(f"`padding` must be 'valid' or 'same', got {padding!r}.")
     extras = [None] * plan.ndim
     if output_padding is not None:
-        extras = [output_padding] * plan.ndim if isinstance(output_padding, int) else [*output_padding]
+        extras = (
+            [output_padding] * plan.ndim if isinstance(output_padding, int) else [*output_padding]
+        )
     result = []
     rows = zip(window, plan.strides, plan.dilations, extras, strict=True)
     for width, stride, dilation, extra in rows:

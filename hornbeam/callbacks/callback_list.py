@@ -44,7 +44,11 @@ class CallbackList(Callback):
             if not isinstance(callback, Callback):
                 raise InputError(
                     f"`callbacks` must hold Callback objects, got {callback!r}"
-                    + (" (a class: did you forget the parentheses?)." if isinstance(callback, type) else ".")
+                    + (
+                        " (a class: did you forget the parentheses?)."
+                        if isinstance(callback, type)
+                        else "."
+                    )
                 )
         if add_history and not any(isinstance(c, History) for c in self.callbacks):
             self.callbacks.append(History())

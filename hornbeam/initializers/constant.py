@@ -88,7 +88,9 @@ class Identity(Initializer):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         """A matrix; `shape` must have two sizes."""
         if len(shape) != 2:
-            raise InputError(f"Identity makes matrices, so it cannot fill the shape {tuple(shape)}.")
+            raise InputError(
+                f"Identity makes matrices, so it cannot fill the shape {tuple(shape)}."
+            )
         return to_engine(self.gain * np.eye(*shape), shape, dtype)
 
 
@@ -150,9 +152,7 @@ class STFT(Initializer):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         """A kernel of shape (time, 1, fft_length // 2 + 1)."""
         if len(shape) != 3 or shape[1] != 1:
-            raise InputError(
-                f"STFT fills shapes (time, 1, frequencies), got {tuple(shape)}."
-            )
+            raise InputError(f"STFT fills shapes (time, 1, frequencies), got {tuple(shape)}.")
         length, _, frequencies = shape
         window = self._window(length)
         if self.scaling == "density":

@@ -98,7 +98,9 @@ class Layer(Stateful):
                 f"{type(self).__name__} got unknown arguments {sorted(kwargs)}."
                 + suggest(first, taken)
             )
-        self.name = str(name) if name is not None else unique_name(to_snake_case(type(self).__name__))
+        self.name = (
+            str(name) if name is not None else unique_name(to_snake_case(type(self).__name__))
+        )
         if "/" in self.name:
             raise InputError(f"A layer's name cannot contain '/', got {name!r}.")
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -332,7 +334,9 @@ class Layer(Stateful):
         """Build for the shapes in the result of `get_build_config`."""
         if config and not self.built:
             if "shapes_dict" in config:
-                self.build(**{key: as_shapes(value) for key, value in config["shapes_dict"].items()})
+                self.build(
+                    **{key: as_shapes(value) for key, value in config["shapes_dict"].items()}
+                )
             elif "input_shape" in config:
                 self.build(as_shapes(config["input_shape"]))
             self.built = True
@@ -345,7 +349,9 @@ class Layer(Stateful):
     def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
         """The shape of the output for an input of that shape (tuples, nested as the inputs are)."""
         given = [as_shapes(shape) for shape in (*args, *kwargs.values())]
-        tensors = [map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape) for shape in given]
+        tensors = [
+            map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape) for shape in given
+        ]
         with self._leaving_no_trace():
             outputs = self.compute_output_spec(*tensors)
         return tree.map_structure(lambda tensor: tensor.shape, outputs)
@@ -449,7 +455,9 @@ class Layer(Stateful):
         parameters = inspect.signature(cls.__init__).parameters
         later = {}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-            later = {k: config.pop(k) for k in BASE_ARGUMENTS if k in config and k not in parameters}
+            later = {
+                k: config.pop(k) for k in BASE_ARGUMENTS if k in config and k not in parameters
+            }
         layer = cls(**config)
         if "name" in later:
             layer.name = later["name"]
@@ -533,7 +541,9 @@ def _explain(error: Exception, layer: Layer, context: CallContext, args: tuple[A
     if any(note.startswith("In layer") for note in getattr(error, "__notes__", ())):
         return
     shown = ", ".join(describe(arg) for arg in args)
-    error.add_note(f"In layer {'/'.join(context.path)!r} ({type(layer).__name__}), called on {shown}.")
+    error.add_note(
+        f"In layer {'/'.join(context.path)!r} ({type(layer).__name__}), called on {shown}."
+    )
 
 
 def array_backend(value: Array) -> Backend:

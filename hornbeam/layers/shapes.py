@@ -33,9 +33,7 @@ class CallSignature(NamedTuple):
         masks = {n[:-5]: n for n in names if n.endswith("_mask") and n[:-5] in names}
         if "mask" in names and names[0] != "mask":
             masks.setdefault(names[0], "mask")
-        return cls(
-            inspect.Signature(parameters), names, "training" in names or keywords, masks
-        )
+        return cls(inspect.Signature(parameters), names, "training" in names or keywords, masks)
 
 
 def input_shape_of(kind: str, kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:

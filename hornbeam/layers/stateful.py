@@ -141,7 +141,9 @@ class Stateful(Configurable):
     @property
     def metrics(self) -> list[Any]:
         """The metrics of this layer and of those below it."""
-        return state.unique([m for layer in self._flatten_layers() for m in state.own_metrics(layer)])
+        return state.unique(
+            [m for layer in self._flatten_layers() for m in state.own_metrics(layer)]
+        )
 
     @property
     def metrics_variables(self) -> list[Variable]:
@@ -178,7 +180,8 @@ class Stateful(Configurable):
         if len(variables) != len(weights):
             raise InputError(
                 f"Layer {self.name!r} has {len(variables)} weights, but set_weights() got "
-                f"{len(weights)}." + ("" if self.built else " It is not built yet: call it once first.")
+                f"{len(weights)}."
+                + ("" if self.built else " It is not built yet: call it once first.")
             )
         for variable, value in zip(variables, weights, strict=True):
             if tuple(getattr(value, "shape", ())) != variable.shape:

@@ -364,5 +364,7 @@ def _tensor(made: Mapping[tuple[str, int], Any], reference: Any) -> Any:
 def _map_references(fn: Any, struct: Any) -> Any:
     if isinstance(struct, Mapping):
         return {key: _map_references(fn, value) for key, value in struct.items()}
-    is_reference = isinstance(struct, (list, tuple)) and len(struct) == 3 and isinstance(struct[0], str)
+    is_reference = (
+        isinstance(struct, (list, tuple)) and len(struct) == 3 and isinstance(struct[0], str)
+    )
     return fn(struct) if is_reference else [_map_references(fn, item) for item in struct]

@@ -61,7 +61,9 @@ class Model(Trainer, Layer):
             init_functional(self, *args, **kwargs)
         else:
             if args:
-                raise TypeError(f"{type(self).__name__}() takes keyword arguments only, got {args!r}.")
+                raise TypeError(
+                    f"{type(self).__name__}() takes keyword arguments only, got {args!r}."
+                )
             Layer.__init__(self, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

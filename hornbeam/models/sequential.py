@@ -36,7 +36,10 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Sequence[Any] | None = None, trainable: bool = True, name: str | None = None,
+        self,
+        layers: Sequence[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name=name, **kwargs)
@@ -74,7 +77,11 @@ class Sequential(Model):
             else:
                 raise InputError(
                     f"Sequential.add() takes a layer, got {layer!r}"
-                    + (" (a class: did you forget the parentheses?)." if isinstance(layer, type) else ".")
+                    + (
+                        " (a class: did you forget the parentheses?)."
+                        if isinstance(layer, type)
+                        else "."
+                    )
                 )
         if any(layer.name == other.name for other in self._layers):
             raise InputError(
@@ -118,8 +125,10 @@ class Sequential(Model):
 
     def build(self, input_shape: Any = None) -> None:
         """Make all variables for an input of this shape, its batch axis included."""
-        if isinstance(input_shape, (list, tuple)) and input_shape and isinstance(
-            input_shape[0], (list, tuple)
+        if (
+            isinstance(input_shape, (list, tuple))
+            and input_shape
+            and isinstance(input_shape[0], (list, tuple))
         ):
             raise InputError(f"A Sequential model has one input, got shapes {input_shape}.")
         if input_shape is not None and (
@@ -203,7 +212,9 @@ class Sequential(Model):
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A model from the result of `get_config`."""
         layers = [deserialize_keras_object(record) for record in config["layers"]]
-        model = cls(layers, name=config.get("name"), dtype=deserialize_keras_object(config.get("dtype")))
+        model = cls(
+            layers, name=config.get("name"), dtype=deserialize_keras_object(config.get("dtype"))
+        )
         shape = config.get("build_input_shape")
         if shape and not model.built and model._layers and isinstance(shape[0], (int, type(None))):
             model.build(tuple(shape))
@@ -221,7 +232,9 @@ def _input_like(model: Model) -> KerasTensor | None:
         tensors = model.inputs
     except AttributeError:
         return None
-    return Input(batch_shape=tensors[0].shape, dtype=tensors[0].dtype) if len(tensors) == 1 else None
+    return (
+        Input(batch_shape=tensors[0].shape, dtype=tensors[0].dtype) if len(tensors) == 1 else None
+    )
 
 
 def _fit_rank(model: Sequential, x: Any) -> Any:

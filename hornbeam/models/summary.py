@@ -84,10 +84,14 @@ def _between(rows: list[Any], layer_range: Sequence[str]) -> list[Any]:
 
 def _is_chain(model: Any) -> bool:
     graph = model._graph
-    return len(graph.inputs) == 1 and all(len(node.parents()) <= 1 for node in graph.nodes) and all(
-        sum(id(t) == id(output) for node in graph.nodes for t in node.inputs) <= 1
-        for node in graph.nodes
-        for output in tree.flatten(node.outputs)
+    return (
+        len(graph.inputs) == 1
+        and all(len(node.parents()) <= 1 for node in graph.nodes)
+        and all(
+            sum(id(t) == id(output) for node in graph.nodes for t in node.inputs) <= 1
+            for node in graph.nodes
+            for output in tree.flatten(node.outputs)
+        )
     )
 
 

@@ -335,7 +335,9 @@ def elu(b: Backend, x: ArrayLike, alpha: float = 1.0) -> Array:
     >>> ops.elu([0.0, 2.0]).tolist()
     [0.0, 2.0]
     """
-    negative = b.minimum(x, b.zeros((), b.dtype(x)))  # so that exp does not overflow in the gradient
+    negative = b.minimum(
+        x, b.zeros((), b.dtype(x))
+    )  # so that exp does not overflow in the gradient
     return b.where(x > 0, x, alpha * b.expm1(negative))
 
 
@@ -465,7 +467,9 @@ def _squareplus(backend: Backend, x: ArrayLike, b: float = 4) -> Array:
     return 0.5 * (x + backend.sqrt(x * x + b))
 
 
-_squareplus.__name__ = "squareplus"  # its parameter `b` hides the name used elsewhere for the backend
+_squareplus.__name__ = (
+    "squareplus"  # its parameter `b` hides the name used elsewhere for the backend
+)
 squareplus = op("x", dtype=rules.floating, elementwise=True)(_squareplus)
 
 

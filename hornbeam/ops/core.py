@@ -125,7 +125,9 @@ def convert_to_tensor(
     (2, 2)
     """
     if sparse or ragged:
-        raise InputError("Arrays are dense: leave `sparse` and `ragged` of convert_to_tensor() alone.")
+        raise InputError(
+            "Arrays are dense: leave `sparse` and `ragged` of convert_to_tensor() alone."
+        )
     name = None if dtype is None else dtypes.standardize(dtype)
     x = _unwrapped(x)
     if isinstance(x, KerasTensor):

@@ -214,7 +214,9 @@ def arange(b: Backend, start: Any, stop: Any = None, step: Any = None, dtype: An
     if isinstance(step, (int, float)) and step == 0:
         raise InputError("arange() needs a step that is not 0.")
     if dtype is None:
-        kinds = [type(v) if isinstance(v, (int, float)) else _kind_of(v) for v in (start, stop, step)]
+        kinds = [
+            type(v) if isinstance(v, (int, float)) else _kind_of(v) for v in (start, stop, step)
+        ]
         dtype = dtypes.result_type(*(int if k is bool else k for k in kinds))
     name = dtypes.standardize(dtype)
     b = maker(b, start, stop, step)
@@ -488,7 +490,9 @@ def diag(b: Backend, x: ArrayLike, k: int = 0) -> Array:
     if x.ndim == 2:
         return b.diagonal(x, k)
     if x.ndim != 1:
-        raise InputError(f"diag() takes arrays of one or two dimensions, got shape {tuple(x.shape)}.")
+        raise InputError(
+            f"diag() takes arrays of one or two dimensions, got shape {tuple(x.shape)}."
+        )
     n = b.shape(x)[0] + abs(k)
     rows, columns = _grid(b, n, n)
     line = b.pad(x, ((max(k, 0), max(-k, 0)),), "constant", 0)

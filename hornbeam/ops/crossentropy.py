@@ -68,10 +68,14 @@ def categorical_crossentropy(
     """
     _same_shape(b, target, output, "categorical_crossentropy")
     if output.ndim < 1:
-        raise InputError("categorical_crossentropy() needs arrays with an axis of classes, got scalars.")
+        raise InputError(
+            "categorical_crossentropy() needs arrays with an axis of classes, got scalars."
+        )
     axis = one_axis(axis, output.ndim, "categorical_crossentropy")
     target = b.cast(target, b.dtype(output))
-    return -b.sum(target * _log_probabilities(b, output, from_logits, axis), axis=axis, keepdims=False)
+    return -b.sum(
+        target * _log_probabilities(b, output, from_logits, axis), axis=axis, keepdims=False
+    )
 
 
 @op("?target output", dtype=rules.mean)
@@ -100,7 +104,9 @@ def sparse_categorical_crossentropy(
     [0.2877]
     """
     if output.ndim < 1:
-        raise InputError("sparse_categorical_crossentropy() needs an axis of classes, got a scalar.")
+        raise InputError(
+            "sparse_categorical_crossentropy() needs an axis of classes, got a scalar."
+        )
     axis = one_axis(axis, output.ndim, "sparse_categorical_crossentropy")
     if target.ndim == output.ndim and b.shape(target)[-1] == 1:
         target = b.squeeze(target, axis=-1)
@@ -133,7 +139,9 @@ def _same_shape(b: Backend, target: Array, output: Array, op_name: str) -> None:
 def _fit(given: object, wanted: object, target: Array, output: Array, op_name: str) -> None:
     first, second = list(given), list(wanted)  # type: ignore[call-overload]
     fits = len(first) == len(second) and all(
-        m == n for m, n in zip(first, second, strict=True) if isinstance(m, int) and isinstance(n, int)
+        m == n
+        for m, n in zip(first, second, strict=True)
+        if isinstance(m, int) and isinstance(n, int)
     )
     if not fits:
         raise InputError(

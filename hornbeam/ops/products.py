@@ -109,7 +109,9 @@ def tensordot(b: Backend, x1: ArrayLike, x2: ArrayLike, axes: Any = 2) -> Array:
         first = tuple(range(x1.ndim - axes, x1.ndim))
         second = tuple(range(axes))
     else:
-        first, second = (axes_of(a, x.ndim, "tensordot") for a, x in zip(axes, (x1, x2), strict=True))
+        first, second = (
+            axes_of(a, x.ndim, "tensordot") for a, x in zip(axes, (x1, x2), strict=True)
+        )
     if len(first) != len(second):
         raise InputError(f"tensordot() needs as many axes of both arrays, got axes={axes!r}.")
     letters = iter(string.ascii_letters)
@@ -251,7 +253,9 @@ def cross(
     second = b.moveaxis(x2, one_axis(axisb, x2.ndim, "cross"), -1)
     sizes = b.shape(first)[-1], b.shape(second)[-1]
     if not all(isinstance(n, int) and n in (2, 3) for n in sizes):
-        raise InputError(f"cross() needs vectors of 2 or 3 components, got {sizes[0]} and {sizes[1]}.")
+        raise InputError(
+            f"cross() needs vectors of 2 or 3 components, got {sizes[0]} and {sizes[1]}."
+        )
     u, v = ([x[..., i] for i in range(n)] for x, n in zip((first, second), sizes, strict=True))
     flat = sizes == (2, 2)
     u3 = u[2] if len(u) == 3 else b.zeros_like(u[0])

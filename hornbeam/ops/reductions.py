@@ -269,7 +269,9 @@ def ptp(b: Backend, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> 
     [2, 1]
     """
     axis = plain_axis(axis)
-    return b.subtract(b.max(x, axis=axis, keepdims=keepdims), b.min(x, axis=axis, keepdims=keepdims))
+    return b.subtract(
+        b.max(x, axis=axis, keepdims=keepdims), b.min(x, axis=axis, keepdims=keepdims)
+    )
 
 
 @op("x", dtype=rules.logical)

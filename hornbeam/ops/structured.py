@@ -65,7 +65,11 @@ def lifted_like(b: Backend, nest: Any, model: Any) -> Any:
     """`nest` with its leaves arrays of `b` that have the dtypes of the leaves of `model`."""
 
     def alike(leaf: Any, other: Any) -> Any:
-        return leaf if leaf is None or b.dtype(leaf) == b.dtype(other) else b.cast(leaf, b.dtype(other))
+        return (
+            leaf
+            if leaf is None or b.dtype(leaf) == b.dtype(other)
+            else b.cast(leaf, b.dtype(other))
+        )
 
     return tree.map_structure(alike, lifted(b, nest), model)
 

@@ -332,9 +332,7 @@ def binomial(
     if b.symbolic:
         return KerasTensor(sizes, wanted)
     key = draw_seed(seed, b)
-    drawn = rejection.binomial(
-        b, key, _spread(b, counts, sizes), _spread(b, probabilities, sizes)
-    )
+    drawn = rejection.binomial(b, key, _spread(b, counts, sizes), _spread(b, probabilities, sizes))
     return b.cast(drawn, wanted)
 
 

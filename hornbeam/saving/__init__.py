@@ -30,10 +30,10 @@ __all__ = [
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
-    "load_model",  # noqa: F822
-    "load_weights",  # noqa: F822
+    "load_model",
+    "load_weights",
     "register_keras_serializable",
-    "save_model",  # noqa: F822
-    "save_weights",  # noqa: F822
+    "save_model",
+    "save_weights",
     "serialize_keras_object",
 ]

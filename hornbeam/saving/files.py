@@ -247,7 +247,9 @@ def _weights_bytes(model: Any) -> bytes:
             group = file.require_group(path.rsplit("/", 1)[0])
             value = variable.numpy()
             if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 does not know
-                dataset = group.create_dataset(path.rsplit("/", 1)[1], data=value.view(_raw_of(value)))
+                dataset = group.create_dataset(
+                    path.rsplit("/", 1)[1], data=value.view(_raw_of(value))
+                )
                 dataset.attrs["dtype"] = value.dtype.name
             else:
                 group.create_dataset(path.rsplit("/", 1)[1], data=value)
@@ -282,12 +284,16 @@ def read_weights(file: io.BytesIO) -> dict[str, Any]:
             item, where = group[key], f"{path}/{key}" if path else key
             if isinstance(item, h5py.Group):
                 if len(where) > 4096 or where.count("/") > 100:
-                    raise LimitExceededError("The groups of the weights file are nested too deeply.")
+                    raise LimitExceededError(
+                        "The groups of the weights file are nested too deeply."
+                    )
                 stack.append((where, item))
             elif isinstance(item, h5py.Dataset):
                 found[where] = _checked_dataset(item, where)
             else:
-                raise UnsafeFileError(f"The weights file holds a {type(item).__name__} at '{where}'.")
+                raise UnsafeFileError(
+                    f"The weights file holds a {type(item).__name__} at '{where}'."
+                )
     return found
 
 
@@ -325,7 +331,9 @@ def fill(
     left_over = [p for p in values if p not in wanted and not p.startswith("optimizer/")]
     problems += [f"'{path}' of the file belongs to nothing in the model" for path in left_over]
     if problems and not skip_mismatch:
-        shown = "; ".join(problems[:8]) + (f"; and {len(problems) - 8} more" if problems[8:] else "")
+        shown = "; ".join(problems[:8]) + (
+            f"; and {len(problems) - 8} more" if problems[8:] else ""
+        )
         raise CorruptFileError(
             f"The weights in {source!r} do not fit {type(model).__name__} {model.name!r}: {shown}. Pass "
             "`skip_mismatch=True` to `load_weights` to load what fits."

@@ -90,11 +90,15 @@ class Lookup:
         if not isinstance(config, Mapping):
             return self.get(config)
         if "class_name" in config and "module" not in config and "registered_name" not in config:
-            found = self.named(str(config["class_name"]))  # the short form, {"class_name", "config"}
+            found = self.named(
+                str(config["class_name"])
+            )  # the short form, {"class_name", "config"}
             if not inspect.isclass(found):
                 return found
             inner = config.get("config") or {}
-            make: Callable[[dict[str, Any]], Any] = getattr(found, "from_config", lambda c: found(**c))
+            make: Callable[[dict[str, Any]], Any] = getattr(
+                found, "from_config", lambda c: found(**c)
+            )
             return make(dict(inner))
         return self.checked(deserialize_keras_object(config))
 

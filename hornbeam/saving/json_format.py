@@ -51,7 +51,9 @@ def _check_depth(value: Any) -> None:
         item, depth = stack.pop()
         if depth > MAX_DEPTH:
             raise LimitExceededError(f"The config is nested deeper than {MAX_DEPTH} levels.")
-        children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        children = (
+            item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        )
         stack += [(child, depth + 1) for child in children]
 
 

@@ -272,7 +272,9 @@ def _serialize_function(fn: Any) -> dict[str, Any]:
 
 
 def _is_builtin_function(fn: Any) -> bool:
-    return bool(str(getattr(fn, "__module__", "")).startswith("hornbeam.") and "<" not in fn.__name__)
+    return bool(
+        str(getattr(fn, "__module__", "")).startswith("hornbeam.") and "<" not in fn.__name__
+    )
 
 
 def _serialize_instance(obj: Any) -> dict[str, Any]:

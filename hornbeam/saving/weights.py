@@ -70,7 +70,9 @@ def _children(obj: Any) -> Iterator[tuple[str, Any]]:
 
 def _holds_layers(value: Any) -> bool:
     if isinstance(value, (list, tuple)):
-        return any(isinstance(item, (Layer, SeedGenerator)) or _holds_layers(item) for item in value)
+        return any(
+            isinstance(item, (Layer, SeedGenerator)) or _holds_layers(item) for item in value
+        )
     if isinstance(value, Mapping):
         return any(isinstance(item, (Layer, SeedGenerator)) for item in value.values())
     return False

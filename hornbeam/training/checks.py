@@ -91,8 +91,13 @@ def check_target_shapes(loss: CompiledLoss | None, y: Any) -> None:
     """
     if loss is None or loss.slots is None or y is None:
         return
-    rows = zip(loss.slots.names, loss.losses, loss.slots.leaves,
-               match_targets(y, loss.slots, None), strict=True)
+    rows = zip(
+        loss.slots.names,
+        loss.losses,
+        loss.slots.leaves,
+        match_targets(y, loss.slots, None),
+        strict=True,
+    )
     for name, one, prediction, target in rows:
         fn = getattr(getattr(one, "fn", None), "__name__", "")
         if target is None or not hasattr(target, "shape"):

@@ -30,10 +30,13 @@ class OutputSlots:
         keys = [str(path[-1]) if path and isinstance(path[-1], str) else None for path in paths]
         fallback = list(names) if names and len(names) == self.count else [None] * self.count
         self.names: list[str] = [
-            key or name or f"output_{i}" for i, (key, name) in enumerate(zip(keys, fallback, strict=True))
+            key or name or f"output_{i}"
+            for i, (key, name) in enumerate(zip(keys, fallback, strict=True))
         ]
-        self.aliases = [{n for n in (key, name, own) if n} for key, name, own in
-                        zip(keys, fallback, self.names, strict=True)]
+        self.aliases = [
+            {n for n in (key, name, own) if n}
+            for key, name, own in zip(keys, fallback, self.names, strict=True)
+        ]
 
     def spread(self, given: Any, what: str, default: Any = None, many: bool = False) -> list[Any]:
         """`given` as one entry per output.
@@ -49,7 +52,11 @@ class OutputSlots:
             return self._from_dict(given, what, default)
         if not isinstance(given, (list, tuple)):
             return [given] * self.count
-        if many and self.count == 1 and not (len(given) == 1 and isinstance(given[0], (list, tuple))):
+        if (
+            many
+            and self.count == 1
+            and not (len(given) == 1 and isinstance(given[0], (list, tuple)))
+        ):
             return [list(given)]
         if many and not any(isinstance(item, (list, tuple)) or item is None for item in given):
             if len(given) != self.count:
@@ -164,7 +171,13 @@ class CompiledLoss:
         sample_weights = match_targets(sample_weight, self.slots, y_pred, "sample_weight")
         total = None
         rows = zip(
-            self.losses, self.weights, self.trackers, targets, predictions, sample_weights, strict=True
+            self.losses,
+            self.weights,
+            self.trackers,
+            targets,
+            predictions,
+            sample_weights,
+            strict=True,
         )
         for loss, weight, tracker, target, prediction, sw in rows:
             if loss is None:
@@ -201,7 +214,9 @@ class CompiledMetrics:
         output_names: the names of the model's outputs, where it has any.
     """
 
-    def __init__(self, metrics: Any, weighted_metrics: Any = None, output_names: Any = None) -> None:
+    def __init__(
+        self, metrics: Any, weighted_metrics: Any = None, output_names: Any = None
+    ) -> None:
         self.user_metrics = metrics
         self.user_weighted = weighted_metrics
         self.output_names = output_names

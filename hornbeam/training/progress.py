@@ -87,7 +87,9 @@ class Bar(LinePerEpoch):
     def update(self, done: int, logs: Any) -> None:
         self.done = done
         now = time.perf_counter()
-        if now - self._drawn >= REDRAW_SECONDS:  # reading the logs waits for the device: not each step
+        if (
+            now - self._drawn >= REDRAW_SECONDS
+        ):  # reading the logs waits for the device: not each step
             self._drawn = now
             self._logs = {key: to_host(value) for key, value in logs.items()}
             self._draw(_shown(self._logs))

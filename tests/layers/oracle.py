@@ -7,10 +7,10 @@ import inspect
 from dataclasses import dataclass
 from typing import Any
 
-import hornbeam
 import numpy as np
-from hornbeam import ops, tree
 
+import hornbeam
+from hornbeam import ops, tree
 from tests.layers.table import BY_NAME, Row
 
 
@@ -101,7 +101,10 @@ def _kept(variable: Any) -> bool:
 def built(row: Row) -> Any:
     """A built layer of the row, on the current engine."""
     layer = row.make(hornbeam.layers)
-    layer(*row.arguments([hornbeam.KerasTensor(x.shape, str(x.dtype)) for x in row.inputs()]), **row.call)
+    layer(
+        *row.arguments([hornbeam.KerasTensor(x.shape, str(x.dtype)) for x in row.inputs()]),
+        **row.call,
+    )
     return layer
 
 

@@ -64,7 +64,13 @@ CORE = [
     row("Identity", lambda L: L.Identity(), LINE),
     row("Masking", lambda L: L.Masking(), SEQ, time=True),
     row("Embedding", lambda L: L.Embedding(9, 3), (2, 5), high=9, time=True),
-    row("Embedding mask_zero", lambda L: L.Embedding(9, 3, mask_zero=True), (2, 5), high=9, time=True),
+    row(
+        "Embedding mask_zero",
+        lambda L: L.Embedding(9, 3, mask_zero=True),
+        (2, 5),
+        high=9,
+        time=True,
+    ),
 ]
 RESHAPING = [
     row("Flatten", lambda L: L.Flatten(), IMG),
@@ -88,7 +94,9 @@ RESHAPING = [
 FIRST = {"data_format": "channels_first"}
 CONVOLUTIONAL = [
     row("Conv1D", lambda L: L.Conv1D(3, 2, activation="relu"), SEQ, time=True),
-    row("Conv1D causal", lambda L: L.Conv1D(3, 2, padding="causal", dilation_rate=2), SEQ, time=True),
+    row(
+        "Conv1D causal", lambda L: L.Conv1D(3, 2, padding="causal", dilation_rate=2), SEQ, time=True
+    ),
     row("Conv2D", lambda L: L.Conv2D(3, 3), IMG),
     row("Conv2D same strided", lambda L: L.Conv2D(3, (3, 2), strides=2, padding="same"), IMG),
     row("Conv2D groups", lambda L: L.Conv2D(6, 2, groups=2), IMG),
@@ -116,18 +124,20 @@ POOLING = [
     row("AveragePooling2D same", lambda L: L.AveragePooling2D(2, padding="same"), IMG),
     row("AveragePooling2D first", lambda L: L.AveragePooling2D(2, **FIRST), IMG),
     row("AveragePooling3D", lambda L: L.AveragePooling3D(2), VOL),
-    row("GlobalAveragePooling1D", lambda L: L.GlobalAveragePooling1D(), SEQ, time=True, masked=True),
+    row(
+        "GlobalAveragePooling1D", lambda L: L.GlobalAveragePooling1D(), SEQ, time=True, masked=True
+    ),
     row("GlobalAveragePooling2D", lambda L: L.GlobalAveragePooling2D(keepdims=True), IMG),
     row("GlobalAveragePooling3D", lambda L: L.GlobalAveragePooling3D(), VOL),
     row("GlobalMaxPooling1D", lambda L: L.GlobalMaxPooling1D(), SEQ, time=True),
     row("GlobalMaxPooling2D", lambda L: L.GlobalMaxPooling2D("channels_first"), IMG),
     row("GlobalMaxPooling3D", lambda L: L.GlobalMaxPooling3D(), VOL),
-    #row("AdaptiveAveragePooling1D", lambda L: L.AdaptiveAveragePooling1D(3), SEQ),
-    #row("AdaptiveAveragePooling2D", lambda L: L.AdaptiveAveragePooling2D((2, 3)), IMG),
-    #row("AdaptiveAveragePooling3D", lambda L: L.AdaptiveAveragePooling3D(2), VOL),
-    #row("AdaptiveMaxPooling1D", lambda L: L.AdaptiveMaxPooling1D(3), SEQ),
-    #row("AdaptiveMaxPooling2D", lambda L: L.AdaptiveMaxPooling2D((2, 3)), IMG),
-    #row("AdaptiveMaxPooling3D", lambda L: L.AdaptiveMaxPooling3D(2), VOL),
+    # row("AdaptiveAveragePooling1D", lambda L: L.AdaptiveAveragePooling1D(3), SEQ),
+    # row("AdaptiveAveragePooling2D", lambda L: L.AdaptiveAveragePooling2D((2, 3)), IMG),
+    # row("AdaptiveAveragePooling3D", lambda L: L.AdaptiveAveragePooling3D(2), VOL),
+    # row("AdaptiveMaxPooling1D", lambda L: L.AdaptiveMaxPooling1D(3), SEQ),
+    # row("AdaptiveMaxPooling2D", lambda L: L.AdaptiveMaxPooling2D((2, 3)), IMG),
+    # row("AdaptiveMaxPooling3D", lambda L: L.AdaptiveMaxPooling3D(2), VOL),
 ]
 RMS_KEY = frozenset({"rms_scaling"})
 NORMALIZATION = [
@@ -199,7 +209,9 @@ MERGING += [
     row("Concatenate", lambda L: L.Concatenate(), ((2, 5, 4), (2, 5, 3)), many=True, time=True),
     row("Concatenate axis 1", lambda L: L.Concatenate(axis=1), PAIR, many=True),
     row("Dot", lambda L: L.Dot(axes=1), ((2, 4), (2, 4)), many=True),
-    row("Dot normalized", lambda L: L.Dot((2, 1), normalize=True), ((2, 5, 4), (2, 4, 3)), many=True),
+    row(
+        "Dot normalized", lambda L: L.Dot((2, 1), normalize=True), ((2, 5, 4), (2, 4, 3)), many=True
+    ),
 ]
 REGULARIZATION = [
     row("Dropout", lambda L: L.Dropout(0.5), SEQ, random=True, time=True),

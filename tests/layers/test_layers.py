@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import hornbeam
 import numpy as np
 import pytest
-from hornbeam import ops, tree
 
+import hornbeam
+from hornbeam import ops, tree
 from tests.engines import ENGINES, TRAINABLE
 from tests.layers.oracle import built, call, compare, compiled_result, oracle, training_argument
 from tests.layers.table import ROWS, Row
@@ -66,7 +65,9 @@ def test_symbolic_shape_and_dtype_are_the_computed_ones(row: Row) -> None:
                 symbolic = tree.flatten(made(*row.arguments(tensors), **row.call))
                 assert [s.dtype for s in symbolic] == [str(y.dtype) for y in outputs]
                 for s, y in zip(symbolic, outputs, strict=True):
-                    assert all(a in (None, b) for a, b in zip(s.shape, y.shape, strict=True)), s.shape
+                    assert all(a in (None, b) for a, b in zip(s.shape, y.shape, strict=True)), (
+                        s.shape
+                    )
                     assert None not in (s.shape[1:] if opened == (0,) else s.shape) or 1 in opened
 
 

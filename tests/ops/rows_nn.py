@@ -6,7 +6,9 @@ import numpy as np
 
 from tests.ops.table import D, F, N, P, U, row
 
-for _op in """relu relu6 sigmoid log_sigmoid softplus softsign silu gelu elu selu celu mish hard_sigmoid
+for (
+    _op
+) in """relu relu6 sigmoid log_sigmoid softplus softsign silu gelu elu selu celu mish hard_sigmoid
 hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink sparse_plus sparse_sigmoid leaky_relu
 squareplus""".split():
     row(_op, F(3, 4))
@@ -42,7 +44,13 @@ row("normalize", F(3, 4), axis=0)
 
 row("binary_crossentropy", U(3, 4), U(3, 4))
 row("binary_crossentropy", U(3, 4), F(3, 4), from_logits=True)
-row("binary_crossentropy", np.float32([0, 1, 0, 1]), np.float32([0, 0, 1, 1]), _gradient=False, _dtypes=False)
+row(
+    "binary_crossentropy",
+    np.float32([0, 1, 0, 1]),
+    np.float32([0, 0, 1, 1]),
+    _gradient=False,
+    _dtypes=False,
+)
 row("categorical_crossentropy", U(3, 4), U(3, 4))
 row("categorical_crossentropy", U(3, 4), F(3, 4), from_logits=True)
 row("categorical_crossentropy", U(3, 4, 2), U(3, 4, 2), axis=1)
@@ -57,17 +65,70 @@ row("multi_hot", N(2, 3, low=0, high=4), 5, _gradient=False)
 for _padding in ("valid", "same"):
     row("conv", F(2, 8, 3), F(3, 3, 4), 1, _padding, "channels_last", _unknown="first")
     row("conv", F(2, 7, 3), F(4, 3, 4), 2, _padding, "channels_last", _unknown="first")
-    row("conv", F(2, 7, 6, 4), F(3, 2, 2, 6), 1, _padding, "channels_last", 2,
-        _unknown="first")
+    row("conv", F(2, 7, 6, 4), F(3, 2, 2, 6), 1, _padding, "channels_last", 2, _unknown="first")
     row("conv", F(2, 3, 7, 6), F(3, 3, 3, 2), (2, 3), _padding, "channels_first", _unknown="first")
     row("conv", F(1, 5, 4, 5, 2), F(2, 3, 2, 2, 3), 2, _padding, "channels_last", _unknown="first")
-    row("depthwise_conv", F(2, 7, 6, 3), F(3, 3, 3, 2), 1, _padding, "channels_last", _unknown="first")
+    row(
+        "depthwise_conv",
+        F(2, 7, 6, 3),
+        F(3, 3, 3, 2),
+        1,
+        _padding,
+        "channels_last",
+        _unknown="first",
+    )
     row("depthwise_conv", F(2, 8, 3), F(3, 3, 2), 2, _padding, "channels_last", _unknown="first")
-    row("separable_conv", F(2, 7, 6, 3), F(3, 3, 3, 2), F(1, 1, 6, 4), 1, _padding, "channels_last", _unknown="first")
-    row("conv_transpose", F(2, 4, 3), F(3, 2, 3), 2, _padding, None, "channels_last", _unknown="first")
-    row("conv_transpose", F(2, 3, 4, 3), F(3, 2, 2, 3), (3, 1), _padding, None, "channels_last", _unknown="first")
-    row("conv_transpose", F(2, 3, 3, 4), F(2, 3, 2, 3), 2, _padding, 1, "channels_first", _unknown="first")
-    row("conv_transpose", F(2, 4, 3), F(3, 2, 3), 1, _padding, None, "channels_last", 2, _unknown="first")
+    row(
+        "separable_conv",
+        F(2, 7, 6, 3),
+        F(3, 3, 3, 2),
+        F(1, 1, 6, 4),
+        1,
+        _padding,
+        "channels_last",
+        _unknown="first",
+    )
+    row(
+        "conv_transpose",
+        F(2, 4, 3),
+        F(3, 2, 3),
+        2,
+        _padding,
+        None,
+        "channels_last",
+        _unknown="first",
+    )
+    row(
+        "conv_transpose",
+        F(2, 3, 4, 3),
+        F(3, 2, 2, 3),
+        (3, 1),
+        _padding,
+        None,
+        "channels_last",
+        _unknown="first",
+    )
+    row(
+        "conv_transpose",
+        F(2, 3, 3, 4),
+        F(2, 3, 2, 3),
+        2,
+        _padding,
+        1,
+        "channels_first",
+        _unknown="first",
+    )
+    row(
+        "conv_transpose",
+        F(2, 4, 3),
+        F(3, 2, 3),
+        1,
+        _padding,
+        None,
+        "channels_last",
+        2,
+        _unknown="first",
+    )
     row("max_pool", D(2, 7, 3), 2, None, _padding, "channels_last")
     row("max_pool", D(2, 7, 6, 3), (3, 2), (2, 1), _padding, "channels_last")
     row("max_pool", D(1, 2, 5, 4, 5), 2, 2, _padding, "channels_first")

@@ -116,10 +116,15 @@ class Row:
 
     def __str__(self) -> str:
         def short(value: Any) -> str:
-            return "x".join(map(str, value.shape)) or "0d" if isinstance(value, Spec) else str(value)
+            return (
+                "x".join(map(str, value.shape)) or "0d" if isinstance(value, Spec) else str(value)
+            )
 
         parts = [short(a) for a in tree.flatten(self.args)]
-        parts += [f"{k}={short(v) if not isinstance(v, (list, tuple)) else v}" for k, v in self.kwargs.items()]
+        parts += [
+            f"{k}={short(v) if not isinstance(v, (list, tuple)) else v}"
+            for k, v in self.kwargs.items()
+        ]
         text = f"{self.op}({','.join(parts)})"
         return text.replace(" ", "").replace("[", "<").replace("]", ">")
 

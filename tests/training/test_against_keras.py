@@ -15,7 +15,11 @@ STEPS = 50
 
 def mlp(k):
     return k.Sequential(
-        [k.Input((12,)), k.layers.Dense(16, activation="relu"), k.layers.Dense(5, activation="softmax")]
+        [
+            k.Input((12,)),
+            k.layers.Dense(16, activation="relu"),
+            k.layers.Dense(5, activation="softmax"),
+        ]
     )
 
 
@@ -144,7 +148,9 @@ def test_gradients_equal_those_of_keras(build):
     logits = build is not mlp
 
     def their_loss(trainable):
-        out, _ = theirs.stateless_call(trainable, [v.value for v in theirs.non_trainable_variables], x)
+        out, _ = theirs.stateless_call(
+            trainable, [v.value for v in theirs.non_trainable_variables], x
+        )
         return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)(y, out)
 
     def our_loss():
@@ -172,8 +178,14 @@ def test_history_evaluate_and_names_equal_those_of_keras():
         rng = np.random.default_rng(0)
         x, y, z = rng.random((10, 3)), rng.random((10, 1)), rng.integers(0, 2, 10)
         history = model.fit(
-            x, [y, z], batch_size=4, epochs=2, shuffle=False, verbose=0,
-            validation_data=(x, [y, z]), sample_weight=None,
+            x,
+            [y, z],
+            batch_size=4,
+            epochs=2,
+            shuffle=False,
+            verbose=0,
+            validation_data=(x, [y, z]),
+            sample_weight=None,
         )
         measured = model.evaluate(x, [y, z], verbose=0)
         results.append((history.history, history.epoch, measured))
@@ -197,7 +209,10 @@ def test_weights_mean_what_they_mean_in_keras(how):
     histories = []
     for model in (theirs, ours):
         model.compile(
-            "sgd", "sparse_categorical_crossentropy", metrics=["accuracy"], weighted_metrics=["accuracy"]
+            "sgd",
+            "sparse_categorical_crossentropy",
+            metrics=["accuracy"],
+            weighted_metrics=["accuracy"],
         )
         histories.append(
             model.fit(x, y, epochs=2, batch_size=24, shuffle=False, verbose=0, **given).history

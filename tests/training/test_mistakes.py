@@ -14,7 +14,9 @@ def classifier(units=3, **compile_args):
         [hornbeam.Input((4,)), hornbeam.layers.Dense(units, activation="softmax", name="out")],
         name="m",
     )
-    model.compile("sgd", compile_args.pop("loss", "sparse_categorical_crossentropy"), **compile_args)
+    model.compile(
+        "sgd", compile_args.pop("loss", "sparse_categorical_crossentropy"), **compile_args
+    )
     return model
 
 

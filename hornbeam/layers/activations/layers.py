@@ -44,7 +44,9 @@ class ReLU(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.max_value = None if max_value is None else _not_negative(max_value, "max_value", "ReLU")
+        self.max_value = (
+            None if max_value is None else _not_negative(max_value, "max_value", "ReLU")
+        )
         self.negative_slope = _not_negative(negative_slope, "negative_slope", "ReLU")
         self.threshold = _not_negative(threshold, "threshold", "ReLU")
         self.supports_masking = True

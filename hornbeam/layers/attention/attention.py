@@ -47,7 +47,9 @@ class Attention(Layer):
     ) -> None:
         super().__init__(**kwargs)
         if score_mode not in ("dot", "concat"):
-            raise InputError(f"Attention: `score_mode` must be 'dot' or 'concat', got {score_mode!r}.")
+            raise InputError(
+                f"Attention: `score_mode` must be 'dot' or 'concat', got {score_mode!r}."
+            )
         self.use_scale = use_scale
         self.score_mode = score_mode
         self.dropout = checked_rate(dropout, type(self).__name__, "dropout")
@@ -96,7 +98,9 @@ class Attention(Layer):
             weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
         outputs = ops.matmul(weights, value)
         if query_mask is not None:
-            outputs = ops.multiply(outputs, ops.cast(ops.expand_dims(query_mask, -1), outputs.dtype))
+            outputs = ops.multiply(
+                outputs, ops.cast(ops.expand_dims(query_mask, -1), outputs.dtype)
+            )
         return (outputs, weights) if return_attention_scores else outputs
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

@@ -132,7 +132,10 @@ def window_mask(scores: Any, width: int) -> Any:
     """(queries, keys), True where the two are less than `width` steps apart."""
     queries, keys = scores.shape[-2:]
     if isinstance(queries, int) and isinstance(keys, int):
-        rows, columns = ops.expand_dims(ops.arange(queries), 1), ops.expand_dims(ops.arange(keys), 0)
+        rows, columns = (
+            ops.expand_dims(ops.arange(queries), 1),
+            ops.expand_dims(ops.arange(keys), 0),
+        )
     else:
         plane = ops.ones_like(scores[(0,) * (len(scores.shape) - 2)], dtype="int32")
         rows, columns = ops.cumsum(plane, axis=0), ops.cumsum(plane, axis=1)
@@ -288,7 +291,9 @@ class MultiHeadAttention(Heads):
         if allowed is not None:
             missing = len(scores.shape) - len(allowed.shape)
             at = len(allowed.shape) - 2 * count
-            allowed = ops.expand_dims(allowed, tuple(range(at, at + missing))) if missing else allowed
+            allowed = (
+                ops.expand_dims(allowed, tuple(range(at, at + missing))) if missing else allowed
+            )
         if count == 1:
             return masked_softmax(scores, allowed)
         if allowed is not None:

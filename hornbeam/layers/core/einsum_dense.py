@@ -68,7 +68,9 @@ class EinsumDense(LowRankAdaptable, Layer):
     ) -> None:
         super().__init__(**kwargs)
         self.equation = equation
-        self.output_shape = (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        self.output_shape = (
+            (output_shape,) if isinstance(output_shape, int) else tuple(output_shape)
+        )
         self.activation = activations.get(activation)
         self.bias_axes = bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -77,7 +79,9 @@ class EinsumDense(LowRankAdaptable, Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self._adapt("kernel", lora_rank, lora_alpha, quantization_config or gptq_unpacked_column_size)
+        self._adapt(
+            "kernel", lora_rank, lora_alpha, quantization_config or gptq_unpacked_column_size
+        )
         self.gptq_unpacked_column_size = None
         self.supports_masking = True
 
@@ -166,7 +170,9 @@ def _bias_shape(
     letters = output.replace("...", "")
     unknown = [c for c in bias_axes if c not in letters]
     if unknown:
-        raise InputError(f"EinsumDense: the bias axis {unknown[0]!r} is not in the output {output!r}.")
+        raise InputError(
+            f"EinsumDense: the bias axis {unknown[0]!r} is not in the output {output!r}."
+        )
     first = min(letters.index(c) for c in bias_axes)
     shape = tuple(int(sizes[c] or 0) if c in bias_axes else 1 for c in letters[first:])
     return shape

@@ -67,7 +67,9 @@ class Lambda(Layer):
         """The mask of the output."""
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
-    def compute_output_spec(self, inputs: Any, mask: Any = None, training: bool | None = None) -> Any:
+    def compute_output_spec(
+        self, inputs: Any, mask: Any = None, training: bool | None = None
+    ) -> Any:
         """The shape that was given, or what the function makes of symbolic inputs."""
         if self._output_shape is None:
             return self.call(inputs, mask, training)

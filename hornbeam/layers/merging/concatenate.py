@@ -97,7 +97,9 @@ class Dot(Merge):
     def __init__(self, axes: Any, normalize: bool = False, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         good = isinstance(axes, int) or (
-            isinstance(axes, (list, tuple)) and len(axes) == 2 and all(isinstance(a, int) for a in axes)
+            isinstance(axes, (list, tuple))
+            and len(axes) == 2
+            and all(isinstance(a, int) for a in axes)
         )
         if not good:
             raise InputError(f"Dot: `axes` must be an int or two ints, got {axes!r}.")
@@ -108,7 +110,9 @@ class Dot(Merge):
         """Check that the axes have the same size."""
         shapes = _checked_list(self, input_shape)
         if len(shapes) != 2:
-            raise InputError(f"Layer {self.path!r} (Dot) takes exactly 2 inputs, got {len(shapes)}.")
+            raise InputError(
+                f"Layer {self.path!r} (Dot) takes exactly 2 inputs, got {len(shapes)}."
+            )
         first, second = self._places([len(s) for s in shapes])
         a, b = shapes[0][first], shapes[1][second]
         if a is not None and b is not None and a != b:

@@ -183,7 +183,9 @@ class BatchNormalization(Layer):
         return gamma, beta if self.beta is None else ops.add(beta, self.beta)
 
 
-def _checked_clipping(renorm: bool, clipping: Mapping[str, float] | None) -> dict[str, float] | None:
+def _checked_clipping(
+    renorm: bool, clipping: Mapping[str, float] | None
+) -> dict[str, float] | None:
     if not renorm:
         return None
     limits = dict(clipping or {})

@@ -44,7 +44,9 @@ class Bidirectional(Wrapper):
         **kwargs: Any,
     ) -> None:
         if merge_mode not in MODES:
-            raise InputError(f"Bidirectional: `merge_mode` must be one of {MODES}, got {merge_mode!r}.")
+            raise InputError(
+                f"Bidirectional: `merge_mode` must be one of {MODES}, got {merge_mode!r}."
+            )
         super().__init__(layer, **kwargs)
         self.merge_mode = merge_mode
         self.forward_layer = _renamed_copy(layer, f"forward_{layer.name}")

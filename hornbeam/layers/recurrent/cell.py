@@ -96,7 +96,9 @@ class DenseCell(DropoutCell):
         bias_constraint: Any,
     ) -> None:
         if isinstance(units, bool) or not isinstance(units, int) or units <= 0:
-            raise InputError(f"{type(self).__name__}: `units` must be a positive int, got {units!r}.")
+            raise InputError(
+                f"{type(self).__name__}: `units` must be a positive int, got {units!r}."
+            )
         self.units = units
         self.activation = activations.get(activation)
         self.use_bias = use_bias

@@ -50,8 +50,12 @@ def recurrence(
         old_output, old_states = carry
         output, new_states = step(x, list(old_states))
         if valid is not None:
-            shown = b.zeros(b.shape(output), b.dtype(output)) if zero_output_for_mask else old_output
-            new_states = [_where(b, valid, n, o) for n, o in zip(new_states, old_states, strict=True)]
+            shown = (
+                b.zeros(b.shape(output), b.dtype(output)) if zero_output_for_mask else old_output
+            )
+            new_states = [
+                _where(b, valid, n, o) for n, o in zip(new_states, old_states, strict=True)
+            ]
             held = _where(b, valid, output, old_output)
             return (held, new_states), _where(b, valid, output, shown)
         return (previous, new_states), output

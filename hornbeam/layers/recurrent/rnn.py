@@ -127,7 +127,9 @@ class RNN(Layer):
         mask = tree.flatten(mask)[0] if mask is not None else None
         last, outputs, states = self.inner_loop(sequences, states, mask, training=training)
         if self.stateful:
-            for variable, value in zip(tree.flatten(self.states), tree.flatten(states), strict=True):
+            for variable, value in zip(
+                tree.flatten(self.states), tree.flatten(states), strict=True
+            ):
                 if not array_backend(value).symbolic:
                     variable.assign(value)
         output = outputs if self.return_sequences else last

@@ -56,14 +56,10 @@ class TimeDistributed(Wrapper):
         if mask is not None and len(mask.shape) > 2 and "mask" in signature.names:
             kwargs["mask"] = ops.reshape(mask, (batch * time, *sizes(mask)[2:]))
         outputs = self.layer(steps, **kwargs)
-        return tree.map_structure(
-            lambda y: ops.reshape(y, (batch, time, *sizes(y)[1:])), outputs
-        )
+        return tree.map_structure(lambda y: ops.reshape(y, (batch, time, *sizes(y)[1:])), outputs)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """The mask of the time steps."""
         if mask is None or len(mask.shape) <= 2:
             return mask
         return ops.any(mask, axis=tuple(range(2, len(mask.shape))))
-
-

@@ -108,7 +108,13 @@ class _SpatialDropout(Dropout):
         """The constructor's arguments."""
         base = super().get_config()
         extra = {} if self.ndim == 1 else {"data_format": self.data_format}
-        return {"rate": self.rate, "seed": self.seed, **extra, "name": self.name, "dtype": base["dtype"]}
+        return {
+            "rate": self.rate,
+            "seed": self.seed,
+            **extra,
+            "name": self.name,
+            "dtype": base["dtype"],
+        }
 
 
 @builtin("keras.layers")

@@ -328,7 +328,9 @@ class UpSampling3D(Layer):
     (1, 4, 4, 4, 3)
     """
 
-    def __init__(self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, size: Any = (2, 2, 2), data_format: str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.data_format = config.standardize_data_format(data_format)
         self.size = windows.spread(size, 3, "size")

@@ -17,9 +17,7 @@ def is_array_like(x: Any) -> bool:
     leaves = [leaf for leaf in tree.flatten(x) if leaf is not None]
     if isinstance(x, (list, tuple)) and leaves and not hasattr(leaves[0], "shape"):
         return all(isinstance(leaf, (int, float, bool, str)) for leaf in leaves)
-    return bool(leaves) and all(
-        hasattr(leaf, "shape") or hasattr(leaf, "iloc") for leaf in leaves
-    )
+    return bool(leaves) and all(hasattr(leaf, "shape") or hasattr(leaf, "iloc") for leaf in leaves)
 
 
 def make_data(
@@ -42,8 +40,14 @@ def make_data(
         raise InputError(f"{what}() got no data: `x` is None.")
     if is_array_like(x):
         return ArrayData(
-            x, y, sample_weight, batch_size=batch_size or 32, shuffle=shuffle,
-            class_weight=class_weight, steps=steps, what=what,
+            x,
+            y,
+            sample_weight,
+            batch_size=batch_size or 32,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            steps=steps,
+            what=what,
         )
     if y is not None or sample_weight is not None:
         name = "y" if y is not None else "sample_weight"

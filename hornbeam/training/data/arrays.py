@@ -175,7 +175,9 @@ def train_validation_split(arrays: Batch, validation_split: float) -> tuple[Batc
     if not 0 < validation_split < 1:
         raise InputError(f"`validation_split` must lie between 0 and 1, got {validation_split}.")
     converted = (
-        _arrays(arrays[0], "x"), _arrays(arrays[1], "y"), _arrays(arrays[2], "sample_weight")
+        _arrays(arrays[0], "x"),
+        _arrays(arrays[1], "y"),
+        _arrays(arrays[2], "sample_weight"),
     )
     rows = _count_rows(*converted, "fit")
     cut = math.floor(rows * (1.0 - validation_split))

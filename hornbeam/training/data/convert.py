@@ -52,7 +52,7 @@ def narrowed(array: Any, name: str) -> Any:
         raise InputError(_not_numbers(array, name))
     if kind == "f" and array.dtype == np.float64:
         return array.astype(native_dtype(dtypes.floatx()))
-    if array.dtype == np.int64 and array.size and -(2**31) <= array.min() and array.max() < 2**31:
+    if array.dtype == np.int64 and array.size and array.min() >= -(2**31) and array.max() < 2**31:
         return array.astype(np.int32)
     return array
 

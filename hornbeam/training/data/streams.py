@@ -50,7 +50,9 @@ class StreamData:
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
         if self._length() == 0:
-            raise InputError(f"{what}() got empty data: the {type(source).__name__} has no batches.")
+            raise InputError(
+                f"{what}() got empty data: the {type(source).__name__} has no batches."
+            )
 
     def _length(self) -> int | None:
         try:

@@ -36,7 +36,8 @@ def with_class_weight(y: Any, sample_weight: Any, class_weight: Any) -> Any:
     if isinstance(y, Mapping) and any(isinstance(v, Mapping) for v in class_weight.values()):
         given = sample_weight if isinstance(sample_weight, Mapping) else {}
         return {
-            key: _weights(leaf, given.get(key), class_weight.get(key, {})) for key, leaf in y.items()
+            key: _weights(leaf, given.get(key), class_weight.get(key, {}))
+            for key, leaf in y.items()
         }
     if len(tree.flatten(y)) != 1:
         raise InputError(
