@@ -169,7 +169,8 @@ def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwarg
         raise FileNotFoundError(f"There is no file {str(path)!r}.")
     if not model.built and not model.weights:
         raise InputError(
-            f"Model {model.name!r} has no variables to load into yet: build it, or call it on data, first."
+            f"Model {model.name!r} has no variables to load into yet: build it, or call it on data, "
+            "first."
         )
     if path.suffix == ".keras":
         with _open_archive(path) as archive:

@@ -112,8 +112,8 @@ def check_target_shapes(loss: CompiledLoss | None, y: Any) -> None:
             )
         if fn == "categorical_crossentropy" and len(given) < len(wanted):
             raise InputError(
-                f"The targets of output {name!r} have shape {given}, but 'categorical_crossentropy' takes "
-                f"one column per class, like the output {wanted}. For class numbers use "
+                f"The targets of output {name!r} have shape {given}, but 'categorical_crossentropy' "
+                f"takes one column per class, like the output {wanted}. For class numbers use "
                 "'sparse_categorical_crossentropy'."
             )
 

@@ -147,7 +147,8 @@ def _count_rows(x: Any, y: Any, sample_weight: Any, what: str) -> int:
             shown = name + "".join(f"[{key!r}]" for key in path)
             if not len(leaf.shape):
                 raise InputError(
-                    f"{what}(): `{shown}` is a scalar; the first axis of every array must count the rows."
+                    f"{what}(): `{shown}` is a scalar; the first axis of every array must count the "
+                    "rows."
                 )
             counts[shown] = int(leaf.shape[0])
     if len(set(counts.values())) > 1:

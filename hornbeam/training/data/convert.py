@@ -62,8 +62,8 @@ def _not_numbers(array: Any, name: str) -> str:
     if text:
         example = next((v for v in array.ravel()[:100] if isinstance(v, str)), array.ravel()[0])
         return (
-            f"`{name}` holds strings (such as {str(example)!r}), which a model cannot compute with. Turn "
-            f"labels into class numbers with `classes, {name} = numpy.unique({name}, "
+            f"`{name}` holds strings (such as {str(example)!r}), which a model cannot compute with. "
+            f"Turn labels into class numbers with `classes, {name} = numpy.unique({name}, "
             "return_inverse=True)`, text with a `TextVectorization` layer."
         )
     return (
