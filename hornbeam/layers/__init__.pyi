@@ -1,14 +1,23 @@
 from .activations.layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from .attention.attention import AdditiveAttention, Attention
-from .attention.multi_head import GroupedQueryAttention, MultiHeadAttention
-from .convolutional.conv import Conv1D, Conv2D, Conv3D
+from .attention.multi_head import GroupedQueryAttention, GroupQueryAttention, MultiHeadAttention
+from .convolutional.conv import Conv1D, Conv2D, Conv3D, Convolution1D, Convolution2D, Convolution3D
 from .convolutional.depthwise import (
     DepthwiseConv1D,
     DepthwiseConv2D,
     SeparableConv1D,
     SeparableConv2D,
+    SeparableConvolution1D,
+    SeparableConvolution2D,
 )
-from .convolutional.transposed import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
+from .convolutional.transposed import (
+    Conv1DTranspose,
+    Conv2DTranspose,
+    Conv3DTranspose,
+    Convolution1DTranspose,
+    Convolution2DTranspose,
+    Convolution3DTranspose,
+)
 from .core.activation import Activation, Identity
 from .core.dense import Dense
 from .core.einsum_dense import EinsumDense
@@ -55,6 +64,12 @@ from .pooling.globally import (
     GlobalAveragePooling1D,
     GlobalAveragePooling2D,
     GlobalAveragePooling3D,
+    GlobalAvgPool1D,
+    GlobalAvgPool2D,
+    GlobalAvgPool3D,
+    GlobalMaxPool1D,
+    GlobalMaxPool2D,
+    GlobalMaxPool3D,
     GlobalMaxPooling1D,
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
@@ -63,6 +78,12 @@ from .pooling.windowed import (
     AveragePooling1D,
     AveragePooling2D,
     AveragePooling3D,
+    AvgPool1D,
+    AvgPool2D,
+    AvgPool3D,
+    MaxPool1D,
+    MaxPool2D,
+    MaxPool3D,
     MaxPooling1D,
     MaxPooling2D,
     MaxPooling3D,
@@ -97,6 +118,7 @@ from .reshaping.resizing import (
     ZeroPadding3D,
 )
 from .reshaping.shaping import Flatten, Permute, RepeatVector, Reshape
+from .serialization import deserialize, serialize
 
 __all__ = [
     "ELU",
@@ -119,6 +141,9 @@ __all__ = [
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
     "BatchNormalization",
     "Bidirectional",
     "Concatenate",
@@ -131,6 +156,12 @@ __all__ = [
     "ConvLSTM1D",
     "ConvLSTM2D",
     "ConvLSTM3D",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "Convolution3DTranspose",
     "Cropping1D",
     "Cropping2D",
     "Cropping3D",
@@ -148,10 +179,17 @@ __all__ = [
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
     "GroupNormalization",
+    "GroupQueryAttention",
     "GroupedQueryAttention",
     "Identity",
     "Input",
@@ -163,6 +201,9 @@ __all__ = [
     "LayerNormalization",
     "LeakyReLU",
     "Masking",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
     "MaxPooling1D",
     "MaxPooling2D",
     "MaxPooling3D",
@@ -179,6 +220,8 @@ __all__ = [
     "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "SimpleRNNCell",
     "Softmax",
@@ -200,9 +243,11 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]

@@ -346,9 +346,17 @@ class Layer(Stateful):
         with not_recording():
             return self(*args, **kwargs)
 
-    def compute_output_shape(self, *args: Any, **kwargs: Any) -> Any:
-        """The shape of the output for an input of that shape (tuples, nested as the inputs are)."""
-        given = [as_shapes(shape) for shape in (*args, *kwargs.values())]
+    def compute_output_shape(self, input_shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """The shape of the output for an input of that shape (tuples, nested as the inputs are).
+
+        Args:
+            input_shape: shape of the first argument of `call`.
+            *args, **kwargs: shapes of further ones.
+        """
+        first = () if input_shape is None else (input_shape,)
+        given = [
+            as_shapes(shape) for shape in (*first, *args, *kwargs.values()) if shape is not None
+        ]
         tensors = [
             map_shapes(lambda s: KerasTensor(s, self.compute_dtype), shape) for shape in given
         ]

@@ -23,17 +23,22 @@ class CallSignature(NamedTuple):
     mask_names: dict[str, str]
 
     @classmethod
-    @functools.cache
-    def of(cls, kind: type) -> CallSignature:
+    def of(cls, kind: Any) -> CallSignature:
         """The signature of ``kind.call``."""
-        signature = inspect.signature(kind.call)  # type: ignore[attr-defined]
-        parameters = list(signature.parameters.values())[1:]
-        names = tuple(p.name for p in parameters)
-        keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
-        masks = {n[:-5]: n for n in names if n.endswith("_mask") and n[:-5] in names}
-        if "mask" in names and names[0] != "mask":
-            masks.setdefault(names[0], "mask")
-        return cls(inspect.Signature(parameters), names, "training" in names or keywords, masks)
+        return _call_signature(kind)
+
+
+@functools.cache
+def _call_signature(kind: Any) -> CallSignature:
+    signature = inspect.signature(kind.call)
+    parameters = list(signature.parameters.values())[1:]
+    names = tuple(p.name for p in parameters)
+    keywords = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    masks = {n[:-5]: n for n in names if n.endswith("_mask") and n[:-5] in names}
+    if "mask" in names and names[0] != "mask":
+        masks.setdefault(names[0], "mask")
+    takes_training = "training" in names or keywords
+    return CallSignature(inspect.Signature(parameters), names, takes_training, masks)
 
 
 def input_shape_of(kind: str, kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:

@@ -43,8 +43,9 @@ def own_variables(layer: Any) -> list[Variable]:
 
 
 def own_seeds(layer: Any) -> list[Variable]:
-    """The states of the layer's own seed generators."""
-    return [generator.state for generator in members(layer, (SeedGenerator,))]
+    """The variables that are no weights: states of seed generators, and of loops through time."""
+    seeds = [generator.state for generator in members(layer, (SeedGenerator,))]
+    return seeds + list(layer._loop_states())
 
 
 def own_metrics(layer: Any) -> list[Metric]:

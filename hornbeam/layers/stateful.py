@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from hornbeam import dtypes, initializers, regularizers, tree
@@ -83,6 +83,10 @@ class Stateful(Configurable):
         return variable
 
     add_variable = add_weight
+
+    def _loop_states(self) -> list[Variable]:
+        """Variables that are carried from call to call, but are no weights."""
+        return []
 
     def _flatten_layers(self) -> list[Any]:
         """This layer and all layers below it, each once."""
@@ -191,6 +195,27 @@ class Stateful(Configurable):
                 )
         for variable, value in zip(variables, weights, strict=True):
             variable.assign(value)
+
+    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+        """Put the values of the layer's own weights into `store`, under "0", "1" and so on."""
+        for index, variable in enumerate(state.own_variables(self)):
+            store[str(index)] = variable.numpy()
+
+    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+        """Set the layer's own weights from what `save_own_variables` stored.
+
+        Raises:
+            InputError: if `store` holds more or fewer values than the layer has weights of its own.
+        """
+        variables = state.own_variables(self)
+        if len(variables) != len(store):
+            raise InputError(
+                f"Layer {self.path!r} has {len(variables)} weights of its own, but the store holds "
+                f"{len(store)}."
+                + ("" if self.built else " It is not built yet: call it on data first.")
+            )
+        for index, variable in enumerate(variables):
+            variable.assign(store[str(index)])
 
     def count_params(self) -> int:
         """How many numbers the weights hold.

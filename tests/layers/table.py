@@ -29,7 +29,7 @@ class Row:
     extra_keys: frozenset[str] = frozenset()  # keys that Keras's config has besides
     grad: bool = True
     low_tol: float = 0.1  # for 16-bit dtypes
-    engines: tuple[str, ...] = ()  # only these; all if empty
+    shape_of: bool = True  # whether `compute_output_shape` knows it without `call`
 
     def inputs(self, dtype: str = "float32") -> list[Any]:
         """The arrays to call the layer on, the same each time."""
@@ -293,6 +293,7 @@ LATER = [
         lambda L: L.ReversibleEmbedding(9, 4, tie_weights=False, logit_soft_cap=2.0),
         SEQ,
         call={"reverse": True},
+        shape_of=False,
     ),
     row("ConvLSTM1D", lambda L: L.ConvLSTM1D(2, 2), (2, 3, 6, 2), masked=True),
     row("ConvLSTM2D", lambda L: L.ConvLSTM2D(2, 2, padding="same", return_sequences=True), IMAGES),

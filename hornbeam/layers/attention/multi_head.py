@@ -58,11 +58,16 @@ class Heads(Layer):
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
         self.use_gate = use_gate
-        self.gate_dense = None
         self.seed = seed
         if dropout > 0:
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
+
+    def compute_output_shape(  # type: ignore[override]
+        self, query_shape: Any, value_shape: Any, key_shape: Any = None
+    ) -> Any:
+        """The shape of the output, without the weights."""
+        return super().compute_output_shape(query_shape, value_shape, key_shape)
 
     def _projection(
         self, name: str, shape: Sequence[int | None], output: Sequence[int], summed: int, free: int
@@ -116,7 +121,7 @@ class Heads(Layer):
         return weights
 
     def _gated(self, query: Any, outputs: Any) -> Any:
-        if self.gate_dense is None:
+        if not self.use_gate:
             return outputs
         return ops.multiply(outputs, ops.sigmoid(self.gate_dense(query)))
 
@@ -229,7 +234,7 @@ class MultiHeadAttention(Heads):
             seed,
         )
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
         """Make the projections."""
         key_shape = key_shape or value_shape
         rank = len(query_shape)
@@ -384,7 +389,7 @@ class GroupedQueryAttention(Heads):
             seed,
         )
 
-    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:
+    def build(self, query_shape: Any, value_shape: Any, key_shape: Any = None) -> None:  # type: ignore[override]
         """Make the projections."""
         queries = (self.num_query_heads, self.head_dim)
         keys = (self.num_key_value_heads, self.head_dim)

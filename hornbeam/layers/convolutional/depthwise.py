@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from hornbeam import constraints, initializers, ops, regularizers
 from hornbeam.errors import InputError
@@ -20,7 +20,7 @@ def _checked_multiplier(value: Any, kind: str) -> int:
 class DepthwiseConv(Windowed):
     """A convolution of each channel on its own; the constructor of both layers."""
 
-    paddings = ("valid", "same", "causal")
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same", "causal")
 
     def __init__(
         self,
@@ -137,14 +137,14 @@ class DepthwiseConv2D(DepthwiseConv):
     """
 
     ndim = 2
-    paddings = ("valid", "same")
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     __init__ = with_defaults(DepthwiseConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
 
 
 class SeparableConv(Windowed):
     """A depthwise convolution and a product over the channels; the constructor of both layers."""
 
-    paddings = ("valid", "same", "causal")
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same", "causal")
 
     def __init__(
         self,
@@ -285,5 +285,9 @@ class SeparableConv2D(SeparableConv):
     """
 
     ndim = 2
-    paddings = ("valid", "same")
+    paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     __init__ = with_defaults(SeparableConv.__init__, strides=(1, 1), dilation_rate=(1, 1))
+
+
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D

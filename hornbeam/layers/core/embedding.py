@@ -108,10 +108,6 @@ class Embedding(LowRankAdaptable, Layer):
         """Whether an index is not padding, with `mask_zero`."""
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
-        """The shape of the input and one axis more."""
-        return (*input_shape, self.output_dim)
-
 
 def checked_indices(indices: Any, size: int, layer: Layer) -> tuple[Any, Any]:
     """Indices that are safe to use, and where they were so before (None: everywhere).

@@ -94,7 +94,7 @@ class ReversibleEmbedding(Embedding):
         is_index = "int" in str(inputs.dtype)
         return super().compute_mask(inputs, mask) if is_index else mask
 
-    def compute_output_shape(
+    def compute_output_shape(  # type: ignore[override]
         self, input_shape: Any, reverse: bool = False
     ) -> tuple[int | None, ...]:
         """One axis more, or with `reverse` the last axis of another size."""

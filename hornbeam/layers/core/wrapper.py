@@ -33,7 +33,7 @@ class Wrapper(Layer):
         super().__init__(**kwargs)
         self.layer = layer
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Any) -> None:
         """Build the wrapped layer for the same shape."""
         if not self.layer.built:
             self.layer.build(input_shape)

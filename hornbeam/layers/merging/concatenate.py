@@ -53,7 +53,7 @@ class Concatenate(Merge):
         return ops.concatenate(_checked_list(self, inputs), axis=self.axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """The masks, one behind the other; along the last axis, a step must be valid in all of them."""
+        """The masks, one behind the other; along the last axis, a step counts if one does."""
         if mask is None or all(m is None for m in mask):
             return None
         rank = len(inputs[0].shape)
@@ -63,7 +63,7 @@ class Concatenate(Merge):
             for x, m in zip(inputs, mask, strict=True)
         ]
         if axis == rank - 1 or len(masks[0].shape) <= axis:
-            return functools.reduce(ops.logical_and, masks)
+            return functools.reduce(ops.logical_or, masks)
         return ops.concatenate(masks, axis=axis)
 
 

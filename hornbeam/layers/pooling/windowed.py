@@ -197,3 +197,11 @@ class AveragePooling3D(Pooling):
 
     ndim = 3
     maximum = False
+
+
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D

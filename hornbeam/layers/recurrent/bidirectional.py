@@ -123,6 +123,10 @@ class Bidirectional(Wrapper):
         total = ops.add(forward, backward)
         return total if self.merge_mode == "sum" else ops.divide(total, 2)
 
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:  # type: ignore[override]
+        """The shape of the output, or of output and states."""
+        return super().compute_output_shape(sequences_shape, initial_state_shape)
+
     def compute_mask(self, _: Any, mask: Any = None) -> Any:
         """The mask of the input for the outputs of all steps; None for the rest."""
         output_mask = mask if self.return_sequences else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from hornbeam import ops, tree
 from hornbeam.errors import InputError
@@ -46,7 +46,8 @@ class RNN(Layer):
     (2, 10, 4)
     """
 
-    _also_saved = ("zero_output_for_mask",)
+    _also_saved: ClassVar[tuple[str, ...]] = ("zero_output_for_mask",)
+    _untracked = Layer._untracked | {"states"}
 
     def __init__(
         self,
@@ -97,6 +98,9 @@ class RNN(Layer):
                 lambda value: Variable(value, trainable=False, autocast=False, name="rnn_state"),
                 self.get_initial_state(int(shape[0])),
             )
+
+    def _loop_states(self) -> list[Variable]:
+        return [] if self.states is None else tree.flatten(self.states)
 
     def get_initial_state(self, batch_size: Any) -> Any:
         """Zeros, or what the cell's own `get_initial_state` says, in the structure of its states."""
@@ -183,6 +187,10 @@ class RNN(Layer):
             x = ops.flip(x, axis=0)
             mask = None if mask is None else ops.flip(mask, axis=0)
         return x, mask
+
+    def compute_output_shape(self, sequences_shape: Any, initial_state_shape: Any = None) -> Any:  # type: ignore[override]
+        """The shape of the output, or of output and states."""
+        return super().compute_output_shape(sequences_shape, initial_state_shape)
 
     def compute_mask(self, _: Any, mask: Any = None) -> Any:
         """The mask of the input for the outputs of all steps; None for the rest."""
