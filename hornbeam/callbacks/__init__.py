@@ -2,6 +2,26 @@
 
 from hornbeam.callbacks.callback import Callback
 from hornbeam.callbacks.callback_list import CallbackList
+from hornbeam.callbacks.checkpoint import ModelCheckpoint
+from hornbeam.callbacks.early_stopping import EarlyStopping
 from hornbeam.callbacks.history import History
+from hornbeam.callbacks.loggers import CSVLogger, RemoteMonitor
+from hornbeam.callbacks.monitor import MonitorCallback
+from hornbeam.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
+from hornbeam.callbacks.small import LambdaCallback, SwapEMAWeights, TerminateOnNaN
 
-__all__ = ["Callback", "CallbackList", "History"]
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "ModelCheckpoint",
+    "MonitorCallback",
+    "ReduceLROnPlateau",
+    "RemoteMonitor",
+    "SwapEMAWeights",
+    "TerminateOnNaN",
+]

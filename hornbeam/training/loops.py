@@ -171,7 +171,7 @@ def _callback_list(
 def listens(listeners: Any, kind: str) -> bool:
     """Whether a callback wants to hear of every batch."""
     return any(
-        getattr(type(callback), hook, None) is not getattr(Callback, hook)
+        getattr(getattr(callback, hook), "__func__", None) is not getattr(Callback, hook)
         for callback in listeners.callbacks
         for hook in BATCH_HOOKS[kind]
     )
@@ -192,19 +192,14 @@ def run_epoch(
 
 
 def _can_fuse(model: Any, data: Any, kind: str, listeners: Any) -> bool:
-    from hornbeam.training.trainer import _overrides
-
-    backend = model._model_backend()
     return (
-        backend.fuses_steps
-        and isinstance(data, ArrayData)
+        isinstance(data, ArrayData)
         and data.steps == data.whole_epoch
         and data.rows >= 2 * data.batch_size
-        and not model.run_eagerly
-        and model.jit_compile is not False
-        and _overrides(model, kind) is None
+        and not model._has_own_step(kind)
         and not listens(listeners, kind)
         and sum(getattr(leaf, "nbytes", 0) for leaf in tree.flatten(data.arrays())) <= FUSED_BYTES
+        and model._step(kind).worth_fusing(data.peek())
     )
 
 
