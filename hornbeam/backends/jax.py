@@ -182,6 +182,43 @@ class JaxBackend(Backend):
     def scatter_multiply(self, x: Array, index: Any, updates: Array) -> Array:
         return x.at[index].multiply(updates)
 
+    def cholesky(self, x: Array) -> Array:
+        return jnp.linalg.cholesky(x)
+
+    def qr(self, x: Array, mode: str) -> Any:
+        return tuple(jnp.linalg.qr(x, mode))
+
+    def svd(self, x: Array, full_matrices: bool) -> Any:
+        return tuple(jnp.linalg.svd(x, full_matrices))
+
+    def eigh(self, x: Array) -> Any:
+        return tuple(jnp.linalg.eigh(x))
+
+    def eig(self, x: Array) -> Any:
+        return tuple(jnp.linalg.eig(x))
+
+    def solve(self, a: Array, b: Array) -> Array:
+        return jnp.linalg.solve(a, b)
+
+    def solve_triangular(self, a: Array, b: Array, lower: bool) -> Array:
+        return jax.scipy.linalg.solve_triangular(a, b, lower=lower)
+
+    def lu_factor(self, x: Array) -> Any:
+        factors, pivots, _ = lax.linalg.lu(x)
+        return factors, pivots
+
+    def fft(self, x: Array) -> Array:
+        return jnp.fft.fft(x)
+
+    def ifft(self, x: Array) -> Array:
+        return jnp.fft.ifft(x)
+
+    def bitcast(self, x: Array, dtype: str) -> Array:
+        return lax.bitcast_convert_type(x, native_dtype(dtype))
+
+    def make_complex(self, real: Array, imaginary: Array) -> Array:
+        return lax.complex(real, imaginary)
+
     def slice(self, x: Array, starts: Sequence[Any], sizes: Sequence[int]) -> Array:
         return lax.dynamic_slice(x, starts, sizes)
 
@@ -250,8 +287,10 @@ class JaxBackend(Backend):
         """One windowed reduction instead of a maximum over shifted slices."""
         window, steps, pads = _pool_window(inputs, pool_size, strides, padding, data_format)
         lowest: Any = -np.inf
-        if not jnp.issubdtype(inputs.dtype, jnp.floating):
+        if jnp.issubdtype(inputs.dtype, jnp.integer):
             lowest = np.iinfo(inputs.dtype).min
+        elif inputs.dtype == bool:
+            lowest = False
         return lax.reduce_window(inputs, np.asarray(lowest, inputs.dtype), lax.max, window, steps, pads)
 
     def average_pool(

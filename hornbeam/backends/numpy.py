@@ -135,6 +135,55 @@ class NumpyBackend(Backend):
         wide = [_wide_enough(x) for x in operands]
         return np.einsum(subscripts, *wide).astype(np.result_type(*operands))
 
+    def matmul(self, x: Array, y: Array) -> Array:
+        """Half floats are multiplied in float32: NumPy has no fast or exact way for them."""
+        return np.matmul(_wide_enough(x), _wide_enough(y)).astype(np.result_type(x, y))
+
+    def einsum(self, subscripts: str, *operands: Array) -> Array:
+        wide = [_wide_enough(x) for x in operands]
+        return np.asarray(np.einsum(subscripts, *wide)).astype(np.result_type(*operands))
+
+    def cholesky(self, x: Array) -> Array:
+        return np.linalg.cholesky(x)
+
+    def qr(self, x: Array, mode: str) -> Any:
+        return tuple(np.linalg.qr(x, mode))
+
+    def svd(self, x: Array, full_matrices: bool) -> Any:
+        return tuple(np.linalg.svd(x, full_matrices))
+
+    def eigh(self, x: Array) -> Any:
+        return tuple(np.linalg.eigh(x))
+
+    def eig(self, x: Array) -> Any:
+        return tuple(np.linalg.eig(x.astype(np.result_type(x, np.complex64))))
+
+    def solve(self, a: Array, b: Array) -> Array:
+        return np.linalg.solve(a, b)
+
+    def solve_triangular(self, a: Array, b: Array, lower: bool) -> Array:
+        return np.linalg.solve(np.tril(a) if lower else np.triu(a), b)
+
+    def lu_factor(self, x: Array) -> Any:
+        from scipy import linalg
+
+        pairs = [linalg.lu_factor(matrix) for matrix in x.reshape(-1, *x.shape[-2:])]
+        factors = np.stack([lu for lu, _ in pairs]).reshape(x.shape)
+        pivots = np.stack([pivot for _, pivot in pairs]).astype(np.int32)
+        return factors, pivots.reshape(*x.shape[:-2], -1)
+
+    def fft(self, x: Array) -> Array:
+        return np.fft.fft(x).astype(x.dtype)
+
+    def ifft(self, x: Array) -> Array:
+        return np.fft.ifft(x).astype(x.dtype)
+
+    def bitcast(self, x: Array, dtype: str) -> Array:
+        return np.ascontiguousarray(x).view(native_dtype(dtype)).reshape(x.shape)
+
+    def make_complex(self, real: Array, imaginary: Array) -> Array:
+        return (real + 1j * imaginary).astype(np.result_type(real, imaginary, np.complex64))
+
     def slice(self, x: Array, starts: Sequence[Any], sizes: Sequence[int]) -> Array:
         return x[_window(x.shape, starts, sizes)]
 
@@ -215,7 +264,8 @@ def _stacked(*leaves: Any) -> Any:
 
 
 def _wide_enough(x: Array) -> Array:
-    return x if x.dtype in (np.float32, np.float64) else np.asarray(x, np.float32)
+    """float16 and the dtypes of ml_dtypes as float32; all others as they are."""
+    return np.asarray(x, np.float32) if x.dtype == np.float16 or x.dtype.kind == "V" else x
 
 
 def _window(shape: Sequence[int], starts: Sequence[Any], sizes: Sequence[int]) -> tuple[slice, ...]:

@@ -66,6 +66,25 @@ PRODUCTS = {
     "matmul": "(x, y): broadcasting over leading axes",
     "einsum": "(subscripts, *operands)",
 }
+LINEAR_ALGEBRA = {  # on stacks of matrices of float32, float64 or complex numbers
+    "cholesky": "(x): the lower factor",
+    "qr": "(x, mode): mode is 'reduced' or 'complete'",
+    "svd": "(x, full_matrices): (u, s, vh)",
+    "eigh": "(x): (eigenvalues in ascending order, eigenvectors), of the lower triangle",
+    "eig": "(x): (eigenvalues, eigenvectors), complex",
+    "solve": "(a, b): b is a stack of matrices",
+    "solve_triangular": "(a, b, lower): b is a stack of matrices",
+    "lu_factor": "(x): (lu, int32 pivots), as LAPACK's getrf gives them, from 0",
+}
+FOURIER = {
+    "fft": "(x): complex x, along the last axis",
+    "ifft": "(x): complex x, along the last axis",
+}
+BITS = {
+    "bitcast": "(x, dtype): the bits read as another dtype of the same size",
+    "nextafter": "(x, y)",
+    "make_complex": "(real, imaginary)",
+}
 CREATION = {
     "zeros": "(shape, dtype)",
     "ones": "(shape, dtype)",
@@ -76,7 +95,7 @@ ARRAY_PRIMITIVES: frozenset[str] = frozenset(
     ELEMENTWISE_UNARY
     + ELEMENTWISE_BINARY
     + REDUCTIONS
-    + [*SHAPING, *INDEXING, *PRODUCTS, *CREATION]
+    + [*SHAPING, *INDEXING, *PRODUCTS, *LINEAR_ALGEBRA, *FOURIER, *BITS, *CREATION]
 )
 
 COMPOSITIONS: dict[str, Callable[..., Any]] = {}
@@ -96,8 +115,6 @@ class Backend:
     """Whether its arrays carry shapes and dtypes only."""
     compiled: ClassVar[bool] = True
     """Whether `compile` makes anything faster (False: it returns the function itself)."""
-    fuses_steps: ClassVar[bool] = False
-    """Whether a `while_loop` of many training steps in one compiled function pays."""
     xp: ClassVar[Any] = None
     """A namespace with NumPy's names, or None."""
     native: ClassVar[frozenset[str]] = frozenset()
@@ -204,6 +221,14 @@ class Backend:
     def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
         """`fn` compiled.  With `donate` the arrays in its first argument may be overwritten."""
         return fn
+
+    def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+        """Whether many calls of this step are faster as one compiled `while_loop` over them.
+
+        The answer may depend on the step and the device, not on the clock: a run that is repeated must
+        take the same way.
+        """
+        return False
 
     # ---------------------------------------------------------------------------------- control flow
 

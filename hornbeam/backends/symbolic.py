@@ -529,6 +529,64 @@ class SymbolicBackend(Backend):
         shape = [*(sizes[c] for c in head), *(dots if "..." in output else ()), *(sizes[c] for c in tail)]
         return KerasTensor(shape, self._joint(operands))
 
+    # ------------------------------------------------------- linear algebra, Fourier transforms, bits
+
+    def cholesky(self, x: KerasTensor) -> KerasTensor:
+        return KerasTensor(_matrices(x, "cholesky", square=True), x.dtype)
+
+    def qr(self, x: KerasTensor, mode: str) -> tuple[KerasTensor, KerasTensor]:
+        *lead, rows, columns = _matrices(x, "qr")
+        inner = rows if mode == "complete" else _smaller(rows, columns)
+        return KerasTensor((*lead, rows, inner), x.dtype), KerasTensor((*lead, inner, columns), x.dtype)
+
+    def svd(self, x: KerasTensor, full_matrices: bool) -> tuple[KerasTensor, ...]:
+        *lead, rows, columns = _matrices(x, "svd")
+        count = _smaller(rows, columns)
+        left, right = (rows, columns) if full_matrices else (count, count)
+        real = {"complex64": "float32", "complex128": "float64"}.get(x.dtype, x.dtype)
+        return (
+            KerasTensor((*lead, rows, left), x.dtype),
+            KerasTensor((*lead, count), real),
+            KerasTensor((*lead, right, columns), x.dtype),
+        )
+
+    def eigh(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        *lead, rows, _ = _matrices(x, "eigh", square=True)
+        real = {"complex64": "float32", "complex128": "float64"}.get(x.dtype, x.dtype)
+        return KerasTensor((*lead, rows), real), KerasTensor(x.shape, x.dtype)
+
+    def eig(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        *lead, rows, _ = _matrices(x, "eig", square=True)
+        dtype = "complex128" if dtypes.is_wide(x.dtype) else "complex64"
+        return KerasTensor((*lead, rows), dtype), KerasTensor(x.shape, dtype)
+
+    def solve(self, a: KerasTensor, b: KerasTensor) -> KerasTensor:
+        *lead, rows, _ = _matrices(a, "solve", square=True)
+        *others, height, columns = _matrices(b, "solve")
+        return KerasTensor((*broadcast(lead, others), *broadcast((rows,), (height,)), columns), b.dtype)
+
+    def solve_triangular(self, a: KerasTensor, b: KerasTensor, lower: bool) -> KerasTensor:
+        return self.solve(a, b)
+
+    def lu_factor(self, x: KerasTensor) -> tuple[KerasTensor, KerasTensor]:
+        *lead, rows, columns = _matrices(x, "lu_factor")
+        return KerasTensor(x.shape, x.dtype), KerasTensor((*lead, _smaller(rows, columns)), "int32")
+
+    def fft(self, x: KerasTensor) -> KerasTensor:
+        return KerasTensor(x.shape, x.dtype)
+
+    ifft = fft
+
+    def bitcast(self, x: KerasTensor, dtype: str) -> KerasTensor:
+        return KerasTensor(x.shape, dtype)
+
+    def nextafter(self, x: KerasTensor, y: KerasTensor) -> KerasTensor:
+        return KerasTensor(broadcast(x.shape, y.shape), x.dtype)
+
+    def make_complex(self, real: KerasTensor, imaginary: KerasTensor) -> KerasTensor:
+        dtype = "complex128" if real.dtype == "float64" else "complex64"
+        return KerasTensor(broadcast(real.shape, imaginary.shape), dtype)
+
     # ---------------------------------------------------------------------- creation, control flow
 
     def zeros(self, shape: Sequence[Any], dtype: str) -> KerasTensor:
@@ -610,6 +668,20 @@ def _dtype_of(value: Any) -> Any:
     return value.dtype if hasattr(value, "dtype") else type(value)
 
 
+def _matrices(x: KerasTensor, op: str, square: bool = False) -> Shape:
+    """The shape of a stack of matrices, checked."""
+    shape = x.shape
+    fits = len(shape) >= 2 and (not square or None in shape[-2:] or shape[-1] == shape[-2])
+    if not fits:
+        kind = "square matrices" if square else "matrices"
+        raise InputError(f"{op}() needs {kind} of shape (..., rows, columns), got {shape}.")
+    return shape
+
+
+def _smaller(a: int | None, b: int | None) -> int | None:
+    return None if a is None or b is None else min(a, b)
+
+
 def _unequal(op: str, arrays: Sequence[KerasTensor], what: str) -> InputError:
     return InputError(f"{op}() needs {what}, got shapes {[a.shape for a in arrays]}.")
 
@@ -636,8 +708,13 @@ def _slice_length(key: slice, size: int | None) -> int | None:
 def _unary_rule(name: str) -> Callable[..., KerasTensor]:
     to_bool = name in ("isnan", "isinf", "isfinite", "logical_not")
 
+    real = name in ("abs", "real", "imag")
+
     def rule(self: SymbolicBackend, x: KerasTensor) -> KerasTensor:
-        return KerasTensor(x.shape, "bool" if to_bool else x.dtype)
+        dtype = "bool" if to_bool else x.dtype
+        if real:
+            dtype = {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+        return KerasTensor(x.shape, dtype)
 
     return rule
 

@@ -13,6 +13,7 @@ from hornbeam.ops.encoding import *  # noqa: F403
 from hornbeam.ops.functions import *  # noqa: F403
 from hornbeam.ops.indexing import *  # noqa: F403
 from hornbeam.ops.joining import *  # noqa: F403
+from hornbeam.ops.matrices import *  # noqa: F403
 from hornbeam.ops.nonlinearities import *  # noqa: F403
 from hornbeam.ops.normalization import *  # noqa: F403
 from hornbeam.ops.ordering import *  # noqa: F403

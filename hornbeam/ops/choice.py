@@ -40,7 +40,7 @@ def where(
     return b.where(b.cast(condition, "bool"), x1, x2)
 
 
-@op("x x_min x_max", dtype=rules.arithmetic, elementwise=True)
+@op("x x_min x_max", dtype=rules.first, elementwise=True)
 def clip(b: Backend, x: ArrayLike, x_min: ArrayLike, x_max: ArrayLike) -> Array:
     """`x` with values below `x_min` raised to it and values above `x_max` lowered to it.
 
@@ -50,7 +50,7 @@ def clip(b: Backend, x: ArrayLike, x_min: ArrayLike, x_max: ArrayLike) -> Array:
         x_max: the greatest value, likewise.
 
     Returns:
-        Array of the joint shape and the joint dtype.
+        Array of the joint shape and of the dtype of `x`; bools become int32.
 
     Example:
 

@@ -18,7 +18,7 @@ from hornbeam.ops.record import ArrayLike, op
 Sizes = int | Sequence[int]
 
 
-@op("inputs kernel", dtype=rules.product)
+@op("inputs kernel", dtype=rules.promote)
 def conv(
     b: Backend,
     inputs: ArrayLike,
@@ -152,7 +152,7 @@ def _times_kernel(b: Backend, patches: Array, kernel: Array, groups: int) -> Arr
     return b.reshape(b.einsum("...pgc,pcgf->...gf", patches, kernel), (*lead, filters))
 
 
-@op("inputs kernel", dtype=rules.product)
+@op("inputs kernel", dtype=rules.promote)
 def depthwise_conv(
     b: Backend,
     inputs: ArrayLike,
@@ -186,7 +186,7 @@ def depthwise_conv(
     return b.conv(inputs, kernel, strides, padding, data_format, dilation_rate)
 
 
-@op("inputs depthwise_kernel pointwise_kernel", dtype=rules.product)
+@op("inputs depthwise_kernel pointwise_kernel", dtype=rules.promote)
 def separable_conv(
     b: Backend,
     inputs: ArrayLike,
@@ -223,7 +223,7 @@ def separable_conv(
     return b.conv(deep, pointwise_kernel, 1, "valid", data_format, 1)
 
 
-@op("inputs kernel", dtype=rules.product)
+@op("inputs kernel", dtype=rules.promote)
 def conv_transpose(
     b: Backend,
     inputs: ArrayLike,

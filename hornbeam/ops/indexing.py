@@ -119,7 +119,15 @@ def scatter(b: Backend, indices: ArrayLike, values: ArrayLike, shape: Any) -> Ar
     sizes = dims_of(shape)
     b = maker(b, *sizes)
     zeros = b.zeros(sizes, b.dtype(values))
-    return b.scatter_add(zeros, _columns(_whole(b, indices), _depth(b, indices)), values)
+    return _combined(b, "add", zeros, _columns(_whole(b, indices), _depth(b, indices)), values)
+
+
+def _combined(b: Backend, how: str | None, x: Array, index: tuple[Array, ...], new: Array) -> Array:
+    """`x` with values scattered into it; bools are counted as numbers meanwhile."""
+    scattered = getattr(b, _REDUCTIONS[how])
+    if how is None or b.dtype(x) != "bool":
+        return scattered(x, index, new)
+    return b.cast(scattered(b.cast(x, "int32"), index, b.cast(new, "int32")), "bool")
 
 
 def _depth(b: Backend, indices: Array) -> int:
@@ -170,7 +178,7 @@ def scatter_update(
         known = ", ".join(map(repr, _REDUCTIONS))
         raise InputError(f"`reduction` of scatter_update() must be one of {known}, got {reduction!r}.")
     index = _columns(_whole(b, indices), _depth(b, indices))
-    return getattr(b, _REDUCTIONS[reduction])(inputs, index, b.cast(updates, b.dtype(inputs)))
+    return _combined(b, reduction, inputs, index, b.cast(updates, b.dtype(inputs)))
 
 
 def _starts(b: Backend, start_indices: Any, ndim: int) -> tuple[Any, ...]:

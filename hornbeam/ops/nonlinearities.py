@@ -15,7 +15,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@op("x", dtype=rules.floating, elementwise=True)
+@op("x", dtype=rules.arithmetic, elementwise=True)
 def relu(b: Backend, x: ArrayLike) -> Array:
     """max(x, 0): the rectified linear unit.
 
@@ -23,8 +23,7 @@ def relu(b: Backend, x: ArrayLike) -> Array:
         x: array of any shape.
 
     Returns:
-        Array of the shape of `x`, in its dtype; integers and bools become the default float
-        dtype.
+        Array of the shape of `x`, in its dtype; bools become int32.
 
     Example:
 
@@ -35,7 +34,7 @@ def relu(b: Backend, x: ArrayLike) -> Array:
     return b.maximum(x, b.zeros_like(x))
 
 
-@op("x", dtype=rules.floating, elementwise=True)
+@op("x", dtype=rules.arithmetic, elementwise=True)
 def relu6(b: Backend, x: ArrayLike) -> Array:
     """min(max(x, 0), 6).
 
@@ -43,8 +42,7 @@ def relu6(b: Backend, x: ArrayLike) -> Array:
         x: array of any shape.
 
     Returns:
-        Array of the shape of `x`, in its dtype; integers and bools become the default float
-        dtype.
+        Array of the shape of `x`, in its dtype; bools become int32.
 
     Example:
 
@@ -52,7 +50,7 @@ def relu6(b: Backend, x: ArrayLike) -> Array:
     >>> ops.convert_to_numpy(ops.relu6([-1.0, 2.0, 9.0])).tolist()
     [0.0, 2.0, 6.0]
     """
-    return b.minimum(b.relu(x), b.full_like(x, 6.0))
+    return b.minimum(b.relu(x), b.full_like(x, 6))
 
 
 @op("x", dtype=rules.floating, elementwise=True)

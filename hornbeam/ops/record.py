@@ -162,7 +162,7 @@ class OpRecord:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        scalars = self.elementwise and not all(type(value) in _SCALARS for _, value in given)
+        scalars = not all(type(value) in _SCALARS for _, value in given)  # else they are weak
         lifted = [(slot, _lift(backend, slot, value, scalars)) for slot, value in given]
         ruled = [_dtype_key(leaf) for slot, value in lifted for leaf in _ruled(slot, value)]
         key = (backend, *ruled)

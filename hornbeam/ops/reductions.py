@@ -82,12 +82,7 @@ def mean(b: Backend, x: ArrayLike, axis: Axis = None, keepdims: bool = False) ->
     return b.mean(x, axis=plain_axis(axis), keepdims=keepdims)
 
 
-def _real_mean(given: str) -> tuple[str | None, str | None]:
-    compute, result = rules.mean(given)
-    return compute, {"complex64": "float32", "complex128": "float64"}.get(str(result), result)
-
-
-@op("x", dtype=_real_mean)
+@op("x", dtype=rules.real_mean)
 def var(b: Backend, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Variance over axes: the mean squared distance from the mean (divided by n, not n - 1).
 
@@ -111,7 +106,7 @@ def var(b: Backend, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> 
     return b.mean(squares, axis=plain_axis(axis), keepdims=keepdims)
 
 
-@op("x", dtype=_real_mean)
+@op("x", dtype=rules.real_mean)
 def std(b: Backend, x: ArrayLike, axis: Axis = None, keepdims: bool = False) -> Array:
     """Standard deviation over axes: the square root of `var`.
 

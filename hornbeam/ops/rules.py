@@ -57,6 +57,11 @@ def same(*given: str) -> tuple[str | None, str | None]:
     return joint, joint
 
 
+def first(*given: str) -> tuple[str | None, str | None]:
+    """The dtype of the first array, to which the others are cast; bools become int32."""
+    return arithmetic(given[0])
+
+
 def unchecked(*given: str) -> tuple[str | None, str | None]:
     """The op itself says what it returns."""
     return None, None
@@ -116,3 +121,15 @@ def normalization(*given: str) -> tuple[str | None, str | None]:
 def order_index(*given: str) -> tuple[str | None, str | None]:
     """An int32 about values that are compared in their joint dtype."""
     return dtypes.result_type(*given), "int32"
+
+
+def mean_of_all(*given: str) -> tuple[str | None, str | None]:
+    """As `mean`, for several arrays."""
+    joint = dtypes.to_float(dtypes.result_type(*given))
+    return _accumulator(joint), joint
+
+
+def real_mean(*given: str) -> tuple[str | None, str | None]:
+    """As `mean`, with the real dtype of a complex one as the result."""
+    compute, result = mean_of_all(*given)
+    return compute, {"complex64": "float32", "complex128": "float64"}.get(str(result), result)

@@ -241,8 +241,9 @@ def test_override_is_the_composition(row: Row, engine: str) -> None:
     bound = RECORDS[name].signature.bind(*row.inputs()[0], **row.inputs()[1])
     bound.apply_defaults()
     inputs = on_engine(engine, bound.args)
-    own = getattr(b, name)(*inputs)
-    composed = COMPOSITIONS[name](b, *inputs)
+    with np.errstate(all="ignore"):
+        own = getattr(b, name)(*inputs)
+        composed = COMPOSITIONS[name](b, *inputs)
     assert_same_values(own, tree.map_structure(b.to_numpy, composed), 1e-4, 1e-4, str(row))
 
 
