@@ -29,7 +29,7 @@ from .layers.input_spec import InputSpec
 from .layers.layer import Layer
 from .losses import Loss
 from .metrics import Metric
-from .models import Model, Sequential
+from .models import Function, Model, Sequential
 from .naming import name_scope
 from .optimizers import Optimizer
 from .regularizers import Regularizer
@@ -38,6 +38,7 @@ from .variables import Variable
 __all__ = [
     "DTypePolicy",
     "FloatDTypePolicy",
+    "Function",
     "Initializer",
     "Input",
     "InputSpec",

@@ -117,6 +117,9 @@ def standardize_inputs(model: Any, inputs: Any) -> list[Any]:
 
 def _match(model: Any, inputs: Any) -> list[Any]:
     struct, names = model._inputs_struct, [t.name for t in model._graph.inputs]
+    nested = isinstance(struct, Mapping) and not _flat(struct)
+    if nested and tree.structure_of(inputs) == tree.structure_of(struct):
+        return tree.flatten(inputs)
     if isinstance(inputs, Mapping):
         keys = list(struct) if isinstance(struct, Mapping) and _flat(struct) else names
         wanted = sorted(keys) if isinstance(struct, Mapping) and _flat(struct) else keys
@@ -203,18 +206,23 @@ def graph_config(model: Any) -> dict[str, Any]:
                 "keras_history": reference(value),
             }
             return {"class_name": "__keras_tensor__", "config": config}
+        if isinstance(value, tuple) and any(not isinstance(item, KerasTensor) for item in value):
+            return {"class_name": "__tuple__", "config": {"items": [argument(v) for v in value]}}
         if isinstance(value, (list, tuple)):
             return [argument(item) for item in value]
         if isinstance(value, Mapping):
             return {key: argument(item) for key, item in value.items()}
         return serialize_keras_object(value)
 
+    def arguments(values: Sequence[Any]) -> list[Any]:
+        return [argument(value) for value in values]
+
     layers = []
     for operation in graph.operations:
         record = _operation_config(operation)
         record["name"] = operation.name
         record["inbound_nodes"] = [
-            {"args": argument(node.args), "kwargs": argument(node.kwargs)}
+            {"args": arguments(node.args), "kwargs": argument(node.kwargs)}
             for node in nodes_of[operation.name]
             if not node.is_input
         ]
@@ -234,6 +242,11 @@ def _map_tensors(fn: Any, struct: Any) -> Any:
     if isinstance(struct, (list, tuple)):
         return [_map_tensors(fn, value) for value in struct]
     return fn(struct)
+
+
+def without_build_config(record: Mapping[str, Any]) -> dict[str, Any]:
+    """The config of a layer that its model will build, under the model's name."""
+    return {key: value for key, value in record.items() if key != "build_config"}
 
 
 def _operation_config(operation: Any) -> dict[str, Any]:
@@ -279,7 +292,7 @@ def _make_operation(record: Mapping[str, Any]) -> Any:
         if name not in RECORDS:
             raise CorruptFileError(f"The config names the op {name!r}, which does not exist.")
         return OpCall(RECORDS[name], config.get("name"))
-    return deserialize_keras_object(record)
+    return deserialize_keras_object(without_build_config(record))
 
 
 def _repeat_calls(
@@ -343,6 +356,8 @@ def _first_missing(value: Any, made: Mapping[tuple[str, int], Any]) -> tuple[str
 def _arguments(value: Any, made: Mapping[tuple[str, int], Any]) -> Any:
     if _is_reference(value):
         return _tensor(made, value["config"]["keras_history"])
+    if isinstance(value, Mapping) and value.get("class_name") == "__tuple__":
+        return tuple(_arguments(item, made) for item in value["config"]["items"])
     if isinstance(value, (list, tuple)):
         return [_arguments(item, made) for item in value]
     if isinstance(value, Mapping) and "class_name" not in value:

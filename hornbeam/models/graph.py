@@ -52,6 +52,7 @@ class Graph:
         """The nodes to run, each after those it depends on."""
         known = {id(t) for t in self.inputs}
         order: dict[int, Node] = {}
+        self._visited: list[Node] = []  # the same, with the inputs where they are met first
         for output in self.outputs:
             if id(output) in known:
                 continue
@@ -62,9 +63,13 @@ class Graph:
                     continue
                 if visited:
                     order[id(node)] = node
+                    self._visited.append(node)
+                    continue
+                if node.is_input and id(tree.flatten(node.outputs)[0]) in known:
+                    self._visited.append(node)
                     continue
                 stack.append((node, True))
-                parents = [t for t in node.inputs if id(t) not in known]
+                parents = [t for t in node.inputs if id(t) not in known or _begins(t)]
                 if node.is_input:
                     tensor = tree.flatten(node.outputs)[0]
                     raise InputError(
@@ -89,7 +94,7 @@ class Graph:
                     depth[key] = max(depth.get(key, 0), own + 1)
         by_operation: dict[int, tuple[Any, int, int]] = {}
         inputs = [t._node for t in self.inputs if t._node is not None]
-        for position, node in enumerate([*inputs, *nodes]):
+        for position, node in enumerate([*self._visited, *inputs]):
             key = id(node.operation)
             at = depth.get(id(node), 0)
             if key not in by_operation:
@@ -164,6 +169,10 @@ def _carry_mask(step: Step, values: list[Any], out: Any) -> None:
         if mask is not None:
             context.set_mask(out, mask)
             return
+
+
+def _begins(tensor: KerasTensor) -> bool:
+    return tensor._node is not None and bool(tensor._node.is_input)
 
 
 def _node_of(tensor: Any) -> Node:

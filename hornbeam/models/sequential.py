@@ -11,6 +11,7 @@ from hornbeam.layers import call_context
 from hornbeam.layers.call_context import CallContext
 from hornbeam.layers.core.input_layer import Input, InputLayer
 from hornbeam.layers.layer import Layer
+from hornbeam.models.functional import without_build_config
 from hornbeam.models.model import Model
 from hornbeam.saving.objects import builtin, deserialize_keras_object, serialize_keras_object
 
@@ -211,7 +212,11 @@ class Sequential(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
         """A model from the result of `get_config`."""
-        layers = [deserialize_keras_object(record) for record in config["layers"]]
+        built_here = bool(config.get("build_input_shape"))
+        layers = [
+            deserialize_keras_object(without_build_config(record) if built_here else record)
+            for record in config["layers"]
+        ]
         model = cls(
             layers, name=config.get("name"), dtype=deserialize_keras_object(config.get("dtype"))
         )

@@ -73,6 +73,7 @@ class Step:
         self.backend = backend
         self.donate = donate
         self.compiled = compiled and backend.compiled
+        self._fuse: bool | None = None
 
         def body(values: list[Any], data: Any) -> Any:
             result, new = pure(fn, self.variables, values, data)
@@ -80,6 +81,15 @@ class Step:
             return {i: n for i, (v, n) in pairs if donate or n is not v}, result
 
         self._run = backend.compile(body, donate=donate) if self.compiled else None
+
+    def worth_fusing(self, data: Any) -> bool:
+        """Whether the engine gains from running many of these steps in one compiled loop."""
+        if self._run is None:
+            return False
+        if self._fuse is None:
+            values = [variable._value for variable in self.variables]
+            self._fuse = self.backend.worth_fusing(self._run, (values, data))
+        return self._fuse
 
     def __call__(self, data: Any) -> Any:
         if self._run is None:

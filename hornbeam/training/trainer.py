@@ -518,7 +518,7 @@ class Trainer:
         if kwargs:
             raise TypeError(f"evaluate() got unknown arguments {sorted(kwargs)}.")
         logs = loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
-        return dict(logs) if return_dict else _as_list(logs)
+        return dict(logs) if return_dict else self._as_list(logs)
 
     def predict(
         self,
@@ -583,7 +583,19 @@ class Trainer:
 
     def _batch_result(self, logs: Any, return_dict: bool) -> Any:
         read = {key: to_host(value) for key, value in logs.items()}
-        return read if return_dict else _as_list(read)
+        return read if return_dict else self._as_list(read)
+
+    def _as_list(self, logs: Mapping[str, Any]) -> Any:
+        """The loss first, then the losses of the outputs, then the metrics; a lone loss by itself.
+
+        The keys of `logs` have been through an engine, which may have sorted them.
+        """
+        names = self._steps_cache.get(("names",))
+        if names is None:
+            names = self._steps_cache[("names",)] = self.metrics_names
+        values = [logs[name] for name in names if name in logs]
+        values += [value for name, value in logs.items() if name not in names]
+        return values[0] if len(values) == 1 else values
 
     def _one_batch(
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any, kind: str
@@ -613,6 +625,9 @@ class Trainer:
         if _overrides(self, kind) is None:
             check_target_shapes(self._compile_loss, y)
             check_labels(self._compile_loss, y)
+
+    def _has_own_step(self, kind: str) -> bool:
+        return _overrides(self, kind) is not None
 
     def _is_prepared(self, kind: str) -> bool:
         cached = self._steps_cache.get((kind, structure_version()))
@@ -681,9 +696,3 @@ def _on_engine(data: Any, backend: Backend) -> Any:
     return tree.map_structure(
         lambda leaf: backend.asarray(leaf) if isinstance(leaf, np.ndarray) else leaf, data
     )
-
-
-def _as_list(logs: Mapping[str, Any]) -> Any:
-    """The loss first, then the losses of the outputs, then the metrics; a lone loss by itself."""
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values

@@ -1,7 +1,30 @@
-"""Helpers around models: seeds."""
+"""Helpers around models: seeds, batches, the registry of custom objects."""
 
 from __future__ import annotations
 
+from hornbeam.saving.objects import (
+    CustomObjectScope,
+    custom_object_scope,
+    deserialize_keras_object,
+    get_custom_objects,
+    get_registered_name,
+    get_registered_object,
+    register_keras_serializable,
+    serialize_keras_object,
+)
+from hornbeam.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.utils.seeding import set_random_seed
 
-__all__ = ["set_random_seed"]
+__all__ = [
+    "CustomObjectScope",
+    "custom_object_scope",
+    "deserialize_keras_object",
+    "get_custom_objects",
+    "get_registered_name",
+    "get_registered_object",
+    "pack_x_y_sample_weight",
+    "register_keras_serializable",
+    "serialize_keras_object",
+    "set_random_seed",
+    "unpack_x_y_sample_weight",
+]

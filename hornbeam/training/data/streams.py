@@ -13,6 +13,7 @@ from hornbeam.random import streams
 from hornbeam.training.data.arrays import Batch
 from hornbeam.training.data.convert import to_array
 from hornbeam.training.data.weights import check_class_weight, with_class_weight
+from hornbeam.utils.batches import unpack_x_y_sample_weight
 
 
 class StreamData:
@@ -118,8 +119,6 @@ class StreamData:
             )
 
     def _batch(self, raw: Any) -> Batch:
-        from hornbeam.training.data import unpack_x_y_sample_weight
-
         x, y, sample_weight = unpack_x_y_sample_weight(raw)
         x, y, sample_weight = (
             tree.map_structure(lambda leaf, n=name: to_array(_host(leaf), n), part)
