@@ -133,7 +133,7 @@ LAYERS_OF_THE_HOUSE = [
     "config ops",
     "variables autodiff random",
     "activations constraints initializers regularizers",
-    "layers losses metrics optimizers",
+    "layers losses metrics optimizers utils.batches",
     "saving",
     "callbacks models training",
     "utils",
