@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from hornbeam.optimizers import schedules
+from hornbeam.optimizers.adafactor import Adafactor
 from hornbeam.optimizers.adam import Adam, Adamax, AdamW
 from hornbeam.optimizers.adam_family import Lamb, Lion, Nadam
 from hornbeam.optimizers.descent import SGD, Adadelta, Adagrad, RMSprop
 from hornbeam.optimizers.ftrl import Ftrl
+from hornbeam.optimizers.loss_scale import LossScaleOptimizer
+from hornbeam.optimizers.muon import Muon
 from hornbeam.optimizers.optimizer import Optimizer
+from hornbeam.optimizers.schedule_free import ScheduleFreeAdamW
 from hornbeam.saving.identifiers import Lookup
 from hornbeam.saving.objects import serialize_keras_object
 
 ALL_CLASSES: tuple[type[Optimizer], ...] = (
     Optimizer,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     AdamW,
@@ -24,9 +29,12 @@ ALL_CLASSES: tuple[type[Optimizer], ...] = (
     Ftrl,
     Lamb,
     Lion,
+    LossScaleOptimizer,
+    Muon,
     Nadam,
     RMSprop,
     SGD,
+    ScheduleFreeAdamW,
 )
 
 ALL_OBJECTS: dict[str, Any] = {
@@ -90,6 +98,7 @@ __all__ = [
     "ALL_OBJECTS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",
@@ -97,9 +106,12 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "LossScaleOptimizer",
+    "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
+    "ScheduleFreeAdamW",
     "deserialize",
     "get",
     "schedules",

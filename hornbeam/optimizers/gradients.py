@@ -47,3 +47,8 @@ def norm(grads: Sequence[Array]) -> Array:
     for gradient in grads[1:]:
         total = total + ops.sum(ops.square(gradient))
     return ops.sqrt(total)
+
+
+def mean_square_root(x: Array) -> Array:
+    """The root of the mean of the squares."""
+    return ops.sqrt(ops.mean(ops.square(x)))

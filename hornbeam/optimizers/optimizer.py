@@ -397,12 +397,15 @@ class Optimizer(OptimizerState):
         last = ops.equal(ops.mod(self._iterations.value + 1, steps), 0)
         conditionally(last, update, [*variables, *self.variables])
 
+    def decay_of(self, variable: Variable) -> float | None:
+        """The weight decay of a variable that is not left out of it."""
+        return self.weight_decay
+
     def _decay_weights(self, variables: list[Variable], rate: Any) -> None:
-        if self.weight_decay is None:
-            return
         for variable in variables:
-            if self._is_decayed(variable):
-                amount = ops.cast(rate, variable.dtype) * self.weight_decay
+            decay = self.decay_of(variable)
+            if decay is not None and self._is_decayed(variable):
+                amount = ops.cast(rate, variable.dtype) * decay
                 variable.assign(variable.value - variable.value * amount)
 
     def _is_decayed(self, variable: Variable) -> bool:
