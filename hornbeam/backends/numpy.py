@@ -133,15 +133,11 @@ class NumpyBackend(Backend):
     def einsum(self, subscripts: str, *operands: Array) -> Array:
         """NumPy's has no bfloat16 and no float8; they are added up in float32."""
         wide = [_wide_enough(x) for x in operands]
-        return np.einsum(subscripts, *wide).astype(np.result_type(*operands))
+        return np.asarray(np.einsum(subscripts, *wide)).astype(np.result_type(*operands))
 
     def matmul(self, x: Array, y: Array) -> Array:
         """Half floats are multiplied in float32: NumPy has no fast or exact way for them."""
         return np.matmul(_wide_enough(x), _wide_enough(y)).astype(np.result_type(x, y))
-
-    def einsum(self, subscripts: str, *operands: Array) -> Array:
-        wide = [_wide_enough(x) for x in operands]
-        return np.asarray(np.einsum(subscripts, *wide)).astype(np.result_type(*operands))
 
     def cholesky(self, x: Array) -> Array:
         return np.linalg.cholesky(x)

@@ -107,35 +107,6 @@ def output_size(size: Any, pad: tuple[Any, Any], window: int, stride: int, dilat
 
 
 def transposed_pads(
-    window: Sequence[int], plan: Plan, padding: str, output_padding: Any
-) -> list[tuple[int, int]]:
-    """(before, after) padding of the spread-out input of a transposed convolution, per spatial axis.
-
-    Negative numbers cut.  The output of the convolution that follows has the size that `output_padding`
-    asks for, or its default: ``size * stride`` for 'same', the smallest that fits for 'valid'.
-    """
-    same = str(padding).lower() == "same"
-    if str(padding).lower() not in ("valid", "same"):
-        raise InputError(f"`padding` must be 'valid' or 'same', got {padding!r}.")
-    extras = [None] * plan.ndim
-    if output_padding is not None:
-        extras = (
-            [output_padding] * plan.ndim if isinstance(output_padding, int) else [*output_padding]
-        )
-    result = []
-    rows = zip(window, plan.strides, plan.dilations, extras, strict=True)
-    for width, stride, dilation, extra in rows:
-        reach = (width - 1) * dilation + 1
-        if same:
-            cut = reach - stride if extra is None else reach - reach % 2 - extra
-        else:
-            cut = -max(stride - reach, 0) if extra is None else -extra
-        before = max(cut, 0) // 2
-        result.append((reach - 1 - before, reach - 1 - (cut - before)))
-    return result
-
-
-def transposed_pads(
     window: Sequence[int], plan: Plan, padding: str, output_padding: Any = None
 ) -> list[tuple[int, int]]:
     """Padding of the spread-out input of a transposed convolution, negative for cropping.
@@ -147,7 +118,7 @@ def transposed_pads(
     padding = str(padding).lower()
     if padding not in ("valid", "same"):
         raise InputError(f"`padding` must be 'valid' or 'same', got {padding!r}.")
-    extras = (None,) * plan.ndim
+    extras: tuple[int | None, ...] = (None,) * plan.ndim
     if output_padding is not None:
         given = (output_padding,) * plan.ndim if isinstance(output_padding, int) else output_padding
         extras = tuple(given)

@@ -10,6 +10,7 @@ from hornbeam import tree
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError, suggest
 from hornbeam.layers.layer import Layer, _as_shapes, _map_shapes
+from hornbeam.layers.state import members
 from hornbeam.models.graph import Graph
 from hornbeam.saving.objects import builtin, serialize_keras_object
 from hornbeam.training.trainer import Trainer
@@ -99,14 +100,15 @@ class Model(Trainer, Layer):
 
     @property
     def layers(self) -> list[Layer]:
-        """The layers that the model holds directly."""
-        from hornbeam.layers.state import members
-
-        return list(members(self, (Layer,)))
+        """The layers that the model holds directly; of a sequential model without its input layer."""
+        return self._direct_layers()
 
     @layers.setter
     def layers(self, _value: Any) -> None:
         raise AttributeError("`Model.layers` is made of the model's attributes and cannot be set.")
+
+    def _direct_layers(self) -> list[Layer]:
+        return list(members(self, (Layer,)))
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """A layer by its name or its place in `layers`.

@@ -170,9 +170,7 @@ class Sequential(Model):
             x = layer(x)
         return x
 
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers, without the input layer."""
+    def _direct_layers(self) -> list[Layer]:
         return list(self._layers)
 
     def _symbolic_ends(self) -> tuple[list[KerasTensor], list[KerasTensor]]:

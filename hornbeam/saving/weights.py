@@ -58,8 +58,9 @@ def _stored_variables(obj: Any) -> list[Variable]:
 def _children(obj: Any) -> Iterator[tuple[str, Any]]:
     if not isinstance(obj, Layer):
         return
-    if getattr(obj, "_layers", None) is not None and hasattr(obj, "layers"):
-        yield "layers", obj._layers  # functional and sequential models
+    listed = getattr(obj, "_layers", None)
+    if listed is not None and hasattr(obj, "layers"):
+        yield "layers", listed  # functional and sequential models
         return
     for name, value in sorted(obj.__dict__.items()):
         if name.startswith("_") or name in type(obj)._untracked:

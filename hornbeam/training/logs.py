@@ -54,7 +54,7 @@ class Logs(dict[str, Any]):
     def __eq__(self, other: object) -> bool:
         return self.copy() == (dict(other.items()) if isinstance(other, dict) else other)
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None
 
     def __repr__(self) -> str:
         return repr(self.copy())

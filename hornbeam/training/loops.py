@@ -148,9 +148,9 @@ def _validation(validation_data: Any, batch_size: int | None, steps: int | None)
 
 
 def _validates(epoch: int, freq: int | Sequence[int]) -> bool:
-    if isinstance(freq, (list, tuple, set)):
-        return epoch + 1 in freq
-    return (epoch + 1) % int(freq) == 0  # type: ignore[call-overload, no-any-return]
+    if isinstance(freq, int):
+        return (epoch + 1) % freq == 0
+    return epoch + 1 in freq
 
 
 def _callback_list(

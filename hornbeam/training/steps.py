@@ -74,9 +74,11 @@ class Step:
         self.donate = donate
         self.compiled = compiled and backend.compiled
         self._fuse: bool | None = None
+        self._keys: list[str] | None = None
 
         def body(values: list[Any], data: Any) -> Any:
             result, new = pure(fn, self.variables, values, data)
+            self._keys = list(result) if isinstance(result, dict) else None
             pairs = enumerate(zip(values, new, strict=True))
             return {i: n for i, (v, n) in pairs if donate or n is not v}, result
 
@@ -101,7 +103,12 @@ class Step:
         new, result = self._run(values, data)
         for i, value in new.items():
             self.variables[i]._value = value
-        return result
+        return in_order(result, self._keys)
+
+
+def in_order(result: Any, keys: list[str] | None) -> Any:
+    """`result` with its keys as the step wrote them; compiled functions may sort dictionaries."""
+    return result if keys is None else {key: result[key] for key in keys}
 
 
 def _on_engine(data: Any, backend: Backend) -> Any:
@@ -131,6 +138,7 @@ class FusedSteps:
     ) -> None:
         self.variables = list(variables)
         self.backend = backend
+        self._keys: list[str] | None = None
         b = backend
 
         def many(values: list[Any], data: list[Any], order: Any, first: Any, last: Any) -> Any:
@@ -143,6 +151,7 @@ class FusedSteps:
 
             _, values = b.while_loop(lambda carry: carry[0] < last, body, (first, values))
             result, values = pure(finish, self.variables, values)
+            self._keys = list(result)
             return values, result
 
         self._run = b.compile(many, donate=True)
@@ -154,4 +163,4 @@ class FusedSteps:
         new, result = self._run(values, data, order, *bounds)
         for variable, value in zip(self.variables, new, strict=True):
             variable._value = value
-        return result
+        return in_order(result, self._keys)

@@ -407,7 +407,7 @@ class Trainer:
                 found = Step(fn, variables, self._model_backend(), compiled, donate=kind == "train")
                 found.trained = self._trained()  # type: ignore[attr-defined]
             self._steps_cache[key] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     def _trained(self) -> tuple[int, ...]:
         model: Any = self
@@ -429,7 +429,7 @@ class Trainer:
                 batch_size,
             )
             self._steps_cache[key] = found
-        return found  # type: ignore[no-any-return]
+        return found
 
     # ------------------------------------------------------------------------------------ the big loops
 

@@ -24,7 +24,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
         raise InputError(
             f"A batch must be x, (x, y) or (x, y, sample_weight), got a tuple of {len(data)}."
         )
-    return (*data, None, None)[:3]  # type: ignore[return-value]
+    return (*data, None, None)[:3]
 
 
 def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:

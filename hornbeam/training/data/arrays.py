@@ -54,7 +54,7 @@ class ArrayData:
         weights = _arrays(sample_weight, "sample_weight")
         self.rows = _count_rows(self.x, self.y, weights, what)
         self.sample_weight = with_class_weight(self.y, weights, class_weight)
-        self.batch_size = int(min(batch_size, self.rows))
+        self.batch_size = min(int(batch_size), self.rows)
         self.shuffle = shuffle
         self.seed = streams.next_seed() if shuffle else 0
         self.whole_epoch = math.ceil(self.rows / self.batch_size)
