@@ -113,7 +113,7 @@ class ModelCheckpoint(MonitorCallback):
         if batch is not None:
             names["batch"] = batch + 1
         try:
-            return self.filepath.format(**names)
+            return str(self.filepath.format(**names))
         except KeyError as error:
             raise InputError(
                 f"ModelCheckpoint: the path {self.filepath!r} names {error}, but only "

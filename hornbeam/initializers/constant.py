@@ -91,7 +91,8 @@ class Identity(Initializer):
             raise InputError(
                 f"Identity makes matrices, so it cannot fill the shape {tuple(shape)}."
             )
-        return to_engine(self.gain * np.eye(*shape), shape, dtype)
+        rows, columns = shape
+        return to_engine(self.gain * np.eye(rows, columns), shape, dtype)
 
 
 @builtin("keras.initializers")

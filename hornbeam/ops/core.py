@@ -95,7 +95,7 @@ def _limits(dtype: str) -> tuple[Any, Any]:
         return int(integers.min), int(integers.max)
     import ml_dtypes
 
-    floats = ml_dtypes.finfo(native)
+    floats = ml_dtypes.finfo(native)  # type: ignore[no-untyped-call]
     return float(floats.min), float(floats.max)
 
 

@@ -52,7 +52,7 @@ def one_hot(
         return b.cast(b.equal(x, b.reshape(classes, shape)), name)
 
 
-@op("?inputs", dtype=rules.unchecked)
+@op("?inputs", dtype=rules.unchecked)  # type: ignore[arg-type]  # **kwargs
 def multi_hot(
     b: Backend,
     inputs: ArrayLike,

@@ -271,7 +271,7 @@ def nonzero(b: Backend, x: ArrayLike) -> tuple[Array, ...]:
     >>> [ops.convert_to_numpy(places).tolist() for places in ops.nonzero([[0, 1], [2, 0]])]
     [[0, 1], [1, 0]]
     """
-    return b.nonzero(x)
+    return tuple(b.nonzero(x))
 
 
 __all__ = [

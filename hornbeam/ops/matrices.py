@@ -284,7 +284,7 @@ def qr(b: Backend, x: ArrayLike, mode: str = "reduced") -> tuple[Array, Array]:
     """
     if mode not in ("reduced", "complete"):
         raise InputError(f"`mode` of qr() must be 'reduced' or 'complete', got {mode!r}.")
-    return tuple(b.qr(x, mode))  # type: ignore[return-value]
+    return tuple(b.qr(x, mode))
 
 
 @op("x", dtype=_sign_and_size)
@@ -330,7 +330,7 @@ def eigh(b: Backend, x: ArrayLike) -> tuple[Array, Array]:
     [2.0, 3.0]
     """
     _square(x, "eigh")
-    return tuple(b.eigh(x))  # type: ignore[return-value]
+    return tuple(b.eigh(x))
 
 
 @op("x", dtype=_sign_and_size)
@@ -354,7 +354,7 @@ def eig(b: Backend, x: ArrayLike) -> tuple[Array, Array]:
     [(2,), (2, 2)]
     """
     _square(x, "eig")
-    return tuple(b.eig(x))  # type: ignore[return-value]
+    return tuple(b.eig(x))
 
 
 @op("x", dtype=_sign_and_size)
@@ -376,7 +376,7 @@ def lu_factor(b: Backend, x: ArrayLike) -> tuple[Array, Array]:
     """
     if x.ndim < 2:
         raise InputError(f"lu_factor() needs matrices (..., m, n), got shape {tuple(x.shape)}.")
-    return tuple(b.lu_factor(x))  # type: ignore[return-value]
+    return tuple(b.lu_factor(x))
 
 
 @op("x", dtype=rules.mean)

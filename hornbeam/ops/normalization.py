@@ -102,7 +102,7 @@ def batch_normalization(
     return x * b.reshape(factor, shape) + b.reshape(shift, shape)
 
 
-@op("x gamma beta", dtype=rules.normalization)
+@op("x gamma beta", dtype=rules.normalization)  # type: ignore[arg-type]  # **kwargs
 def layer_normalization(
     b: Backend,
     x: ArrayLike,

@@ -99,7 +99,7 @@ def structured(
                 Node(OpCall(record), args, kwargs, out)  # type: ignore[arg-type]
             return out
 
-        del public.__wrapped__  # type: ignore[attr-defined]
+        del public.__wrapped__
         public.__signature__ = record.signature  # type: ignore[attr-defined]
         public.__annotations__ = {k: v for k, v in fn.__annotations__.items() if k != "b"}
         public.record = record  # type: ignore[attr-defined]
