@@ -96,6 +96,12 @@ class JaxBackend(Backend):
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         return jax.custom_gradient(fn)  # type: ignore[no-any-return]
 
+    def jvp(
+        self, fn: Callable[[list[Array]], tuple[list[Array], Any]], values: list[Array], tangents: list[Array]
+    ) -> tuple[list[Array], list[Array], Any]:
+        """Forward differentiation costs one pass."""
+        return jax.jvp(fn, (values,), (tangents,), has_aux=True)  # type: ignore[no-any-return]
+
     def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
         return _Compiled(fn, donate)
 
@@ -214,7 +220,7 @@ class JaxBackend(Backend):
         return jnp.fft.ifft(x)
 
     def bitcast(self, x: Array, dtype: str) -> Array:
-        return lax.bitcast_convert_type(x, native_dtype(dtype))
+        return x.view(native_dtype(dtype))
 
     def make_complex(self, real: Array, imaginary: Array) -> Array:
         return lax.complex(real, imaginary)

@@ -175,7 +175,7 @@ class NumpyBackend(Backend):
         return np.fft.ifft(x).astype(x.dtype)
 
     def bitcast(self, x: Array, dtype: str) -> Array:
-        return np.ascontiguousarray(x).view(native_dtype(dtype)).reshape(x.shape)
+        return np.ascontiguousarray(x).view(native_dtype(dtype))
 
     def make_complex(self, real: Array, imaginary: Array) -> Array:
         return (real + 1j * imaginary).astype(np.result_type(real, imaginary, np.complex64))

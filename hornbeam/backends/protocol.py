@@ -81,7 +81,7 @@ FOURIER = {
     "ifft": "(x): complex x, along the last axis",
 }
 BITS = {
-    "bitcast": "(x, dtype): the bits read as another dtype of the same size",
+    "bitcast": "(x, dtype): the bits read as another dtype, as NumPy's `view` does",
     "nextafter": "(x, y)",
     "make_complex": "(real, imaginary)",
 }
@@ -217,6 +217,35 @@ class Backend:
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """`fn`, which returns (value, backward), with ``backward(*upstream)`` as its gradient."""
         raise self.unsupported("custom_gradient")
+
+    def jvp(
+        self, fn: Callable[[list[Array]], tuple[list[Array], Any]], values: list[Array], tangents: list[Array]
+    ) -> tuple[list[Array], list[Array], Any]:
+        """(outputs, their directional derivatives, aux) of ``fn(values) -> (outputs, aux)``.
+
+        Unless the engine has forward differentiation, by differentiating backwards twice: with
+        g(u) = J^T u linear in u, the gradient of <g(u), tangent> is J tangent.
+        """
+
+        def pulled(values: list[Array], weights: list[Array]) -> tuple[Array, Any]:
+            outputs, aux = fn(values)
+            parts = [self.sum(o * w) for o, w in zip(outputs, weights, strict=True)]
+            total = parts[0]
+            for part in parts[1:]:
+                total = total + part
+            return total, (outputs, aux)
+
+        def pushed(weights: list[Array]) -> tuple[Array, None]:
+            _, grads = self.value_and_grad(lambda v: pulled(v, weights), values)
+            parts = [self.sum(g * t) for g, t in zip(grads, tangents, strict=True)]
+            total = parts[0]
+            for part in parts[1:]:
+                total = total + part
+            return total, None
+
+        outputs, aux = fn(values)
+        weights = [self.zeros(self.shape(o), self.dtype(o)) for o in outputs]
+        return outputs, self.value_and_grad(pushed, weights)[1], aux
 
     def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
         """`fn` compiled.  With `donate` the arrays in its first argument may be overwritten."""

@@ -578,7 +578,13 @@ class SymbolicBackend(Backend):
     ifft = fft
 
     def bitcast(self, x: KerasTensor, dtype: str) -> KerasTensor:
-        return KerasTensor(x.shape, dtype)
+        before, after = dtypes.bits(x.dtype), dtypes.bits(dtype)
+        if before == after:
+            return KerasTensor(x.shape, dtype)
+        last = x.shape[-1] if x.shape else 0
+        if not x.shape or (last is not None and last * before % after):
+            raise InputError(f"The last axis of {x.shape} ({x.dtype}) cannot be read as {dtype}.")
+        return KerasTensor((*x.shape[:-1], None if last is None else last * before // after), dtype)
 
     def nextafter(self, x: KerasTensor, y: KerasTensor) -> KerasTensor:
         return KerasTensor(broadcast(x.shape, y.shape), x.dtype)
@@ -606,6 +612,12 @@ class SymbolicBackend(Backend):
         self, fn: Callable[[list[Any]], tuple[Any, Any]], values: list[Any]
     ) -> tuple[tuple[Any, Any], list[Any]]:
         return fn(values), [KerasTensor(v.shape, v.dtype) for v in values]
+
+    def jvp(
+        self, fn: Callable[[list[Any]], tuple[list[Any], Any]], values: list[Any], tangents: list[Any]
+    ) -> tuple[list[Any], list[Any], Any]:
+        outputs, aux = fn(values)
+        return outputs, [KerasTensor(o.shape, o.dtype) for o in outputs], aux
 
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         return lambda *args: fn(*args)[0]

@@ -167,7 +167,7 @@ class OpRecord:
         ruled = [_dtype_key(leaf) for slot, value in lifted for leaf in _ruled(slot, value)]
         key = (backend, *ruled)
         plan = self.plans.get(key) or self._plan(key)
-        if plan.wide:
+        if plan.wide or any(_is_wide(backend, leaf) for s, v in lifted for leaf in _free(s, v)):
             with backend.wide():
                 return self._kernel(backend, plan, lifted, args, kwargs)
         return self._kernel(backend, plan, lifted, args, kwargs)
@@ -311,6 +311,16 @@ def _ruled(slot: Slot, value: Any) -> Any:
     return value if slot.kind == SEQUENCE else ()
 
 
+def _free(slot: Slot, value: Any) -> Any:
+    if slot.kind == FREE and value is not None:
+        return (value,)
+    return value if slot.kind == FREE_SEQUENCE else ()
+
+
+def _is_wide(backend: Backend, leaf: Any) -> bool:
+    return hasattr(leaf, "dtype") and dtypes.is_wide(backend.dtype(leaf))
+
+
 def _dtype_key(leaf: Any) -> Any:
     kind = type(leaf)
     return _SCALARS[kind] if kind in _SCALARS else leaf.dtype
@@ -452,7 +462,7 @@ def _fast_plan(record: OpRecord, kinds: Sequence[Any], given: Sequence[Any]) -> 
     ruled = []
     for slot, kind, dtype in zip(record.slots, kinds, given, strict=False):
         if slot.kind in (FREE, FREE_SEQUENCE):
-            if kind in _SCALARS:
+            if kind in _SCALARS or (dtype is not None and dtypes.is_wide(str(dtype))):
                 return False
         elif dtype is not None:
             ruled.append(dtype)

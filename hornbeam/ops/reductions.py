@@ -426,9 +426,7 @@ def cumsum(b: Backend, x: ArrayLike, axis: int | None = None, dtype: Any = None)
     >>> ops.convert_to_numpy(ops.cumsum([1, 2, 3])).tolist()
     [1, 3, 6]
     """
-    with room_for(b, dtypes.standardize(dtype or "bool")):
-        x, at = _line(b, to_dtype(b, x, dtype), axis, "cumsum")
-        return to_dtype(b, b.cumsum(x, at), dtype)
+    return running(b, b.cumsum, x, axis, dtype)
 
 
 @op("x", dtype=rules.cumulative)
@@ -449,15 +447,16 @@ def cumprod(b: Backend, x: ArrayLike, axis: int | None = None, dtype: Any = None
     >>> ops.convert_to_numpy(ops.cumprod([1, 2, 3])).tolist()
     [1, 2, 6]
     """
+    return running(b, b.cumprod, x, axis, dtype)
+
+
+def running(b: Backend, primitive: Any, x: Array, axis: int | None, dtype: Any) -> Array:
+    """A running sum or product along an axis, in the dtype that was asked for."""
     with room_for(b, dtypes.standardize(dtype or "bool")):
-        x, at = _line(b, to_dtype(b, x, dtype), axis, "cumprod")
-        return to_dtype(b, b.cumprod(x, at), dtype)
-
-
-def _line(b: Backend, x: Array, axis: int | None, op_name: str) -> tuple[Array, int]:
-    if axis is None:
-        return b.reshape(x, (product_of(b.shape(x)),)), 0
-    return x, one_axis(axis, x.ndim, op_name)
+        x = to_dtype(b, x, dtype)
+        if axis is None:
+            x, axis = b.reshape(x, (product_of(b.shape(x)),)), 0
+        return to_dtype(b, primitive(x, one_axis(axis, x.ndim, "cumsum")), dtype)
 
 
 __all__ = [

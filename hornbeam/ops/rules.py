@@ -133,3 +133,8 @@ def real_mean(*given: str) -> tuple[str | None, str | None]:
     """As `mean`, with the real dtype of a complex one as the result."""
     compute, result = mean_of_all(*given)
     return compute, {"complex64": "float32", "complex128": "float64"}.get(str(result), result)
+
+
+def correlation(*given: str) -> tuple[str | None, str | None]:
+    """The joint dtype, with integers of any kind as the default float."""
+    return mean_of_all(*given)
