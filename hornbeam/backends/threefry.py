@@ -22,8 +22,8 @@ def threefry2x32(key: tuple[Any, Any], counter: tuple[Any, Any]) -> tuple[Any, A
     Example:
 
     >>> import numpy as np
-    >>> zero = np.zeros((), np.uint32)
-    >>> [hex(word) for word in threefry2x32((zero, zero), (zero, zero))]
+    >>> zero = np.zeros(1, np.uint32)
+    >>> [hex(word[0]) for word in threefry2x32((zero, zero), (zero, zero))]
     ['0x6b200159', '0x99ba4efe']
     """
     words = (key[0], key[1], key[0] ^ key[1] ^ key[0].dtype.type(PARITY))

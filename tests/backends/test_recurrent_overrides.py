@@ -1,0 +1,53 @@
+"""Recurrent layers written by hand for an engine equal the compositions, in value and gradient."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import hornbeam.layers.recurrent.loops  # noqa: F401  (registers the compositions)
+from hornbeam.backends import get
+from hornbeam.backends.protocol import COMPOSITIONS
+
+TIME, BATCH, FEATURES, UNITS = 7, 4, 5, 6
+
+
+def arguments():
+    rng = np.random.default_rng(0)
+
+    def draw(*shape):
+        return jnp.asarray(0.3 * rng.standard_normal(shape).astype(np.float32))
+
+    arrays = [
+        draw(TIME, BATCH, FEATURES),
+        draw(BATCH, UNITS),
+        draw(BATCH, UNITS),
+        draw(FEATURES, 4 * UNITS),
+        draw(UNITS, 4 * UNITS),
+        draw(4 * UNITS),
+    ]
+    return arrays, jnp.asarray(rng.random((TIME, BATCH)) > 0.4)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("zero_output", [False, True])
+def test_lstm(masked, zero_output):
+    backend = get("jax")
+    arrays, mask = arguments()
+    mask = mask if masked else None
+
+    def loss(fn, arrays):
+        last, outputs, h, c = fn(*arrays, mask, zero_output)
+        weights = jnp.arange(outputs.size, dtype=jnp.float32).reshape(outputs.shape) / 100
+        return jnp.sum(outputs * weights) + 2 * jnp.sum(last) + 3 * jnp.sum(h * h) + jnp.sum(c * c)
+
+    def composed(*args):
+        return COMPOSITIONS["lstm"](backend, *args)
+
+    expected, expected_grads = jax.value_and_grad(lambda a: loss(composed, a))(arrays)
+    found, grads = jax.value_and_grad(lambda a: loss(backend.lstm, a))(arrays)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    for one, other in zip(grads, expected_grads, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    wrong = [arrays[0], *[a + 1 for a in arrays[1:]]]
+    assert abs(loss(backend.lstm, wrong) - expected) > 1e-3  # the comparison can fail
