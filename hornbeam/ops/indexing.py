@@ -26,7 +26,7 @@ def get_item(b: Backend, x: ArrayLike, key: Any) -> Array:
     Example:
 
     >>> from hornbeam import ops
-    >>> ops.convert_to_numpy(ops.get_item(ops.array([[1, 2], [3, 4]]), (slice(None), 1))).tolist()
+    >>> ops.convert_to_numpy(ops.get_item(ops.array([[1, 2], [3, 4]]), (..., 1))).tolist()
     [2, 4]
     """
 
