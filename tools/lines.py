@@ -85,9 +85,12 @@ def per_package() -> dict[str, Lines]:
 
 
 def per_backend() -> dict[str, Lines]:
-    """Each engine's module (and what engines share), by name."""
-    files = sorted((PACKAGE / "backends").glob("*.py"))
-    return {file.stem: count(file) for file in files if file.stem not in NOT_BACKENDS}
+    """Each engine, and each module that engines share, by name; `jax_x.py` counts towards `jax`."""
+    found: dict[str, list[Lines]] = {}
+    for file in sorted((PACKAGE / "backends").rglob("*.py")):
+        if file.stem not in NOT_BACKENDS:
+            found.setdefault(file.stem.partition("_")[0], []).append(count(file))
+    return {name: _sum(lines) for name, lines in found.items()}
 
 
 def per_op() -> dict[str, int]:
