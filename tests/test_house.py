@@ -129,11 +129,11 @@ def test_importing_alone_is_quick() -> None:
 LAYERS_OF_THE_HOUSE = [
     "_version dtypes errors naming tree",
     "backends saving.objects",
-    "dtype_policies mixed_precision saving.identifiers",
+    "dtype_policies saving.identifiers",
     "config ops",
     "variables autodiff random",
     "activations constraints initializers regularizers",
-    "layers losses metrics optimizers utils.batches",
+    "layers losses metrics mixed_precision optimizers utils.batches",
     "saving",
     "callbacks models training",
     "utils",

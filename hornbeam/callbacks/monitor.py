@@ -23,6 +23,13 @@ class MonitorCallback(Callback):
         monitor: its name.
         mode: "min" if lower is better, "max" if higher is, "auto" to go by the name.
         min_delta: changes of up to this much are no improvement.
+
+    Example:
+
+    >>> import hornbeam
+    >>> watch = hornbeam.callbacks.MonitorCallback("val_loss")
+    >>> watch.get_monitor_value({"loss": 1.0, "val_loss": 2.0})
+    2.0
     """
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0) -> None:
