@@ -276,7 +276,7 @@ def pad(
         return b.pad(x, widths, "constant", 0 if constant_values is None else constant_values)
     for axis, (before, after) in enumerate(widths):
         if before or after:
-            x = _padded_from_itself(b, x, axis, before, after, mode)
+            x = padded_from_itself(b, x, axis, before, after, mode)
     return x
 
 
@@ -297,7 +297,7 @@ def pad_widths(pad_width: Any, ndim: int) -> tuple[tuple[int, int], ...]:
     return tuple((int(before), int(after)) for before, after in pairs)
 
 
-def _padded_from_itself(
+def padded_from_itself(
     b: Backend, x: Array, axis: int, before: int, after: int, mode: str
 ) -> Array:
     """`x` continued at the ends of an axis with values of its own, taken by their places."""
