@@ -1,0 +1,110 @@
+"""Choosing engines."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+import hornbeam
+from hornbeam import ops
+from hornbeam.backends import registry
+from hornbeam.backends.numpy import NumpyBackend
+from hornbeam.errors import MixedEnginesError
+
+
+def in_a_process(program, **environment):
+    result = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return result.stdout.strip()
+
+
+NAME = "import hornbeam; print(hornbeam.config.backend())"
+
+
+def test_the_default_the_environment_and_the_file(tmp_path):
+    clean = {"HORNBEAM_BACKEND": "", "HORNBEAM_HOME": str(tmp_path)}
+    assert in_a_process(NAME, **clean) == "jax"
+    (tmp_path / "hornbeam.json").write_text(json.dumps({"backend": "numpy"}))
+    assert in_a_process(NAME, **clean) == "numpy"
+    assert in_a_process(NAME, **{**clean, "HORNBEAM_BACKEND": "jax"}) == "jax"
+
+
+def test_numpy_needs_no_other_engine():
+    program = """
+import sys
+sys.modules["jax"] = None
+import hornbeam, numpy
+hornbeam.config.set_backend("numpy")
+model = hornbeam.Sequential([hornbeam.Input((2,)), hornbeam.layers.Dense(1)])
+print(model.predict(numpy.ones((1, 2)), verbose=0).shape)
+"""
+    assert in_a_process(program) == "(1, 1)"
+
+
+def test_scopes_nest_and_belong_to_their_thread():
+    seen = {}
+
+    def other():
+        seen["other"] = hornbeam.config.backend()
+
+    with hornbeam.use_backend("numpy"):
+        with hornbeam.use_backend("jax"):
+            assert hornbeam.config.backend() == "jax"
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+        seen["own"] = hornbeam.config.backend()
+    assert seen == {"other": "jax", "own": "numpy"}
+
+
+def test_arrays_choose_their_engine():
+    import jax.numpy as jnp
+
+    with hornbeam.use_backend("numpy"):
+        assert isinstance(ops.add(jnp.ones(2), np.ones(2, np.float32)), jnp.ndarray)
+        assert isinstance(ops.add([1], 2), np.ndarray)
+
+
+def test_a_plug_in_engine_and_the_mixing_of_two():
+    class Wrapped(np.ndarray):
+        pass
+
+    class Other(NumpyBackend):
+        name = "other"
+
+        def array_types(self):
+            return (Wrapped,)
+
+        def asarray(self, x, dtype=None):
+            return super().asarray(x, dtype).view(Wrapped)
+
+    registry.register("other", Other)
+    try:
+        other = registry.get("other")
+        x = other.asarray([[1.0]])
+        assert registry.engine_of(Wrapped) is other
+        assert "other" in registry.known()
+        with pytest.raises(MixedEnginesError, match=r"'other' and 'jax'.*convert_to_numpy"):
+            ops.add(x, ops.ones(1))
+        with pytest.raises(MixedEnginesError, match="'jax' but got an array of 'other'"):
+            hornbeam.layers.Dense(1)(x)
+    finally:
+        registry._factories.pop("other")
+        registry._made.pop("other")
+        registry._by_type.clear()
+
+
+def test_models_stay_where_they_were_built():
+    with hornbeam.use_backend("numpy"):
+        model = hornbeam.Sequential([hornbeam.Input((2,)), hornbeam.layers.Dense(1)])
+    assert isinstance(model(np.ones((1, 2))), np.ndarray)
+    assert model.weights[0].backend.name == "numpy"
