@@ -11,7 +11,7 @@
 # PYTHON=python3.12 chooses the interpreter, ARGS="-k digits" goes to pytest or to the benchmarks.
 # On Linux without a GPU, point PIP_EXTRA_INDEX_URL at PyTorch's index of CPU builds to save 2 GB.
 
-PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	2>/dev/null && echo $$p && break; done)
 VENV := .venv

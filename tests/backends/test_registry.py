@@ -95,8 +95,10 @@ def test_a_plug_in_engine_and_the_mixing_of_two():
         assert "other" in registry.known()
         with pytest.raises(MixedEnginesError, match=r"'other' and 'jax'.*convert_to_numpy"):
             ops.add(x, ops.ones(1))
+        built_on_jax = hornbeam.layers.Dense(1)
+        built_on_jax(np.ones((1, 1)))
         with pytest.raises(MixedEnginesError, match="'jax' but got an array of 'other'"):
-            hornbeam.layers.Dense(1)(x)
+            built_on_jax(x)
     finally:
         registry._factories.pop("other")
         registry._made.pop("other")
