@@ -322,6 +322,11 @@ class Optimizer(OptimizerState):
             self._accumulate(values, chosen)
         elif chosen:
             self._apply_now(values, chosen)
+        if self.use_ema:
+            self._update_averages(chosen)
+        for variable in chosen:
+            if variable.constraint is not None:
+                variable.assign(variable.constraint(variable.value))
         self._iterations.assign_add(1)
 
     def _variables_for(
@@ -370,11 +375,6 @@ class Optimizer(OptimizerState):
             rate = rate.value
         self._decay_weights(variables, rate)
         self._update_all(grads, variables, rate)
-        if self.use_ema:
-            self._update_averages(variables)
-        for variable in variables:
-            if variable.constraint is not None:
-                variable.assign(variable.constraint(variable.value))
 
     def _update_all(self, grads: list[Array], variables: list[Variable], rate: Any) -> None:
         """One `update_step` for each variable."""
