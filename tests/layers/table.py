@@ -132,12 +132,12 @@ POOLING = [
     row("GlobalMaxPooling1D", lambda L: L.GlobalMaxPooling1D(), SEQ, time=True),
     row("GlobalMaxPooling2D", lambda L: L.GlobalMaxPooling2D("channels_first"), IMG),
     row("GlobalMaxPooling3D", lambda L: L.GlobalMaxPooling3D(), VOL),
-    # row("AdaptiveAveragePooling1D", lambda L: L.AdaptiveAveragePooling1D(3), SEQ),
-    # row("AdaptiveAveragePooling2D", lambda L: L.AdaptiveAveragePooling2D((2, 3)), IMG),
-    # row("AdaptiveAveragePooling3D", lambda L: L.AdaptiveAveragePooling3D(2), VOL),
-    # row("AdaptiveMaxPooling1D", lambda L: L.AdaptiveMaxPooling1D(3), SEQ),
-    # row("AdaptiveMaxPooling2D", lambda L: L.AdaptiveMaxPooling2D((2, 3)), IMG),
-    # row("AdaptiveMaxPooling3D", lambda L: L.AdaptiveMaxPooling3D(2), VOL),
+    row("AdaptiveAveragePooling1D", lambda L: L.AdaptiveAveragePooling1D(3), SEQ),
+    row("AdaptiveAveragePooling2D", lambda L: L.AdaptiveAveragePooling2D((2, 3)), IMG),
+    row("AdaptiveAveragePooling3D", lambda L: L.AdaptiveAveragePooling3D(2), VOL),
+    row("AdaptiveMaxPooling1D", lambda L: L.AdaptiveMaxPooling1D(3), SEQ),
+    row("AdaptiveMaxPooling2D", lambda L: L.AdaptiveMaxPooling2D((2, 3)), IMG),
+    row("AdaptiveMaxPooling3D", lambda L: L.AdaptiveMaxPooling3D(2), VOL),
 ]
 RMS_KEY = frozenset({"rms_scaling"})
 NORMALIZATION = [

@@ -47,9 +47,10 @@ class Merge(Layer):
         raise NotImplementedError
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        """A step is masked where it is masked in all masked inputs."""
-        given = [m for m in mask or () if m is not None]
-        return functools.reduce(ops.logical_or, given) if given else None
+        """A step is masked where it is masked in all inputs; one without a mask has no such steps."""
+        if not mask or any(m is None for m in mask):
+            return None
+        return functools.reduce(ops.logical_or, mask)
 
 
 def _widened(x: Any, rank: int) -> Any:

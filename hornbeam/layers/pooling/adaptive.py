@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from hornbeam import config, ops
 from hornbeam.backends import windows
+from hornbeam.errors import InputError
 from hornbeam.layers.input_spec import InputSpec
 from hornbeam.layers.layer import Layer
 from hornbeam.saving.objects import builtin
@@ -24,9 +25,21 @@ class AdaptivePooling(Layer):
         self.input_spec = InputSpec(ndim=self.ndim + 2)
 
     def call(self, inputs: Any) -> Any:
-        """The maximum or mean of each region."""
-        pool = ops.adaptive_max_pool if self.maximum else ops.adaptive_average_pool
-        return pool(inputs, self.output_size, data_format=self.data_format)
+        """The maximum or mean of each region, one axis after the other."""
+        reduce = ops.max if self.maximum else ops.mean
+        first = 1 if self.data_format == "channels_last" else 2
+        for axis, count in enumerate(self.output_size, first):
+            size = inputs.shape[axis]
+            if size is None:
+                raise InputError(
+                    f"Layer {self.path!r} ({type(self).__name__}) needs to know the size of axis "
+                    f"{axis}; give it in `Input(shape=...)`."
+                )
+            before = (slice(None),) * axis
+            bounds = [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+            parts = [ops.get_item(inputs, (*before, slice(*pair))) for pair in bounds]
+            inputs = ops.stack([reduce(part, axis=axis) for part in parts], axis=axis)
+        return inputs
 
 
 @builtin("keras.layers")
