@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from hornbeam import settings
 from hornbeam.errors import InputError
 
 
@@ -50,9 +51,7 @@ def spread(value: Any, ndim: int, name: str) -> tuple[int, ...]:
 def plan(ndim: int, strides: Any, dilation_rate: Any, data_format: str | None) -> Plan:
     """A `Plan` from the arguments of an op."""
     if data_format is None:
-        from hornbeam import config
-
-        data_format = config.image_data_format()
+        data_format = settings.image_data_format()
     if data_format not in ("channels_last", "channels_first"):
         raise InputError(
             f"`data_format` must be 'channels_last' or 'channels_first', got {data_format!r}."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from hornbeam import tree
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError, suggest
 from hornbeam.layers.layer import Layer, _as_shapes, _map_shapes
 from hornbeam.layers.state import members
+from hornbeam.models.from_graph import init_functional, run_functional
 from hornbeam.models.graph import Graph
 from hornbeam.saving.objects import builtin, serialize_keras_object
 from hornbeam.training.trainer import Trainer
@@ -44,21 +45,19 @@ class Model(Trainer, Layer):
     ((None, 1), 49)
     """
 
+    functional_class: ClassVar[Any] = None
+    """What ``Model(inputs, outputs)`` makes."""
     _untracked = Layer._untracked | Trainer._untracked | frozenset({"_graph", "_sequence_tensors"})
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and is_functional_call(args, kwargs):
-            from hornbeam.models.functional import Functional
-
-            return super().__new__(Functional, *args, **kwargs)
+            return super().__new__(cls.functional_class, *args, **kwargs)
         return super().__new__(cls, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         Trainer.__init__(self)
         self._graph: Graph | None = None
         if is_functional_call(args, kwargs):
-            from hornbeam.models.functional import init_functional
-
             init_functional(self, *args, **kwargs)
         else:
             if args:
@@ -74,8 +73,6 @@ class Model(Trainer, Layer):
                 f"Model {self.name!r}: the class {type(self).__name__} must define "
                 "`call(self, inputs)`, or be made from inputs and outputs."
             )
-        from hornbeam.models.functional import run_functional
-
         return run_functional(self, *args, **kwargs)
 
     def build(self, input_shape: Any = None) -> None:

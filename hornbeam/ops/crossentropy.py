@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hornbeam import config
+from hornbeam import settings
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
@@ -128,7 +128,7 @@ def _log_probabilities(b: Backend, output: Array, from_logits: bool, axis: int) 
 
 def _inside(b: Backend, p: Array) -> Array:
     """Probabilities kept away from 0 and 1, where logarithms are infinite."""
-    epsilon = config.epsilon()
+    epsilon = settings.epsilon()
     return b.minimum(b.maximum(p, b.full_like(p, epsilon)), b.full_like(p, 1.0 - epsilon))
 
 

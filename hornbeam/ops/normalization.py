@@ -6,7 +6,6 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from hornbeam import config
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError, UnsupportedError
 from hornbeam.ops import rules
@@ -135,7 +134,7 @@ def layer_normalization(
         raise InputError("layer_normalization() has no rms_scaling=True; use `rms_normalization`.")
     if kwargs:
         raise InputError(f"layer_normalization() got unknown arguments {sorted(kwargs)}.")
-    epsilon = config.epsilon() if epsilon is None else epsilon
+    epsilon = settings.epsilon() if epsilon is None else epsilon
     axes = axes_of(axis, x.ndim, "layer_normalization")
     shape = [b.shape(x)[a] if a in axes else 1 for a in range(x.ndim)]
     away = x - b.mean(x, axis=axes, keepdims=True)
@@ -170,7 +169,7 @@ def rms_normalization(
     >>> print(ops.convert_to_numpy(ops.rms_normalization([[1.0, 7.0]])).round(3))
     [[0.2 1.4]]
     """
-    epsilon = config.epsilon() if epsilon is None else epsilon
+    epsilon = settings.epsilon() if epsilon is None else epsilon
     axes = axes_of(axis, x.ndim, "rms_normalization")
     out = x * b.rsqrt(b.mean(b.square(x), axis=axes, keepdims=True) + epsilon)
     if scale is None:
@@ -208,7 +207,7 @@ def normalize(
     """
     if not isinstance(order, (int, float)) or not order >= 1:
         raise InputError(f"`order` of normalize() must be a number of 1 or more, got {order!r}.")
-    epsilon = config.epsilon() if epsilon is None else epsilon
+    epsilon = settings.epsilon() if epsilon is None else epsilon
     axes = axes_of(axis, x.ndim, "normalize")
     if order == 2:
         # a sum of squares that is kept away from 0 has a gradient at 0, a norm has none

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import config
 from hornbeam.backends import windows
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
@@ -143,7 +142,7 @@ def fold(
 def _channels_first(b: Backend, x: Array, data_format: str | None, op_name: str) -> bool:
     if x.ndim != 4:
         raise InputError(f"{op_name}() needs images of 4 dimensions, got shape {tuple(x.shape)}.")
-    return config.standardize_data_format(data_format) == "channels_first"
+    return settings.standardize_data_format(data_format) == "channels_first"
 
 
 @op("x", dtype=rules.same)

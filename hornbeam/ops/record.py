@@ -548,10 +548,11 @@ def _of_sequence(record: OpRecord) -> Callable[..., Any]:
         try:
             arrays = args[0]
             kind, dtype = type(arrays[0]), arrays[0].dtype
-            if type(arrays) not in (list, tuple) or any(
-                [type(a) is not kind or a.dtype != dtype for a in arrays]
-            ):
+            if type(arrays) not in (list, tuple):
                 return record.call(args, kwargs)
+            for array in arrays:  # any() with a generator costs twice as much
+                if type(array) is not kind or array.dtype is not dtype:
+                    return record.call(args, kwargs)
             plan = plans.get((kind, dtype))
         except (IndexError, AttributeError, TypeError, KeyError):
             return record.call(args, kwargs)

@@ -63,8 +63,14 @@ def fit(
             (x, y, sample_weight), validation_split
         )
     data = make_data(
-        x, y, sample_weight, batch_size=batch_size, shuffle=shuffle, class_weight=class_weight,
-        steps=steps_per_epoch, what="fit",
+        x,
+        y,
+        sample_weight,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        class_weight=class_weight,
+        steps=steps_per_epoch,
+        what="fit",
     )
     validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
     with _running(model, data, "train"):
@@ -229,9 +235,7 @@ def _fused_epoch(model: Any, data: ArrayData, kind: str, progress: Progress, epo
             progress.update(done, logs)
     rest = order[steps * data.batch_size :]
     if len(rest):
-        batch = tree.map_structure(
-            lambda leaf: None if leaf is None else _rows(leaf, rest), arrays
-        )
+        batch = tree.map_structure(lambda leaf: None if leaf is None else _rows(leaf, rest), arrays)
         logs = model._step(kind)(batch)
     return logs
 
@@ -311,7 +315,9 @@ def predict(
                 listeners.on_predict_batch_end(i, {"outputs": read})
         progress.end_epoch({})
         listeners.on_predict_end()
-    columns = [np.concatenate([_read(leaf) for leaf in column]) for column in zip(*parts, strict=True)]
+    columns = [
+        np.concatenate([_read(leaf) for leaf in column]) for column in zip(*parts, strict=True)
+    ]
     assert spec is not None
     return tree.unflatten(spec, columns)
 

@@ -36,7 +36,14 @@ class Trainer:
     """
 
     _untracked: frozenset[str] = frozenset(
-        {"optimizer", "_compile_loss", "_compile_metrics", "_loss_tracker", "_steps_cache", "history"}
+        {
+            "optimizer",
+            "_compile_loss",
+            "_compile_metrics",
+            "_loss_tracker",
+            "_steps_cache",
+            "history",
+        }
     )
 
     def __init__(self) -> None:
@@ -86,7 +93,9 @@ class Trainer:
             UnknownNameError: (a ValueError) for an unknown name, listing the nearest.
         """
         if not isinstance(steps_per_execution, int) or steps_per_execution < 1:
-            raise InputError(f"`steps_per_execution` must be a positive int, got {steps_per_execution!r}.")
+            raise InputError(
+                f"`steps_per_execution` must be a positive int, got {steps_per_execution!r}."
+            )
         self._compile_arguments = {
             "optimizer": optimizer,
             "loss": loss,
@@ -151,8 +160,16 @@ class Trainer:
 
         if not config or not compiles_on_load():
             return
-        known = ("optimizer", "loss", "loss_weights", "metrics", "weighted_metrics", "run_eagerly",
-                 "steps_per_execution", "jit_compile")
+        known = (
+            "optimizer",
+            "loss",
+            "loss_weights",
+            "metrics",
+            "weighted_metrics",
+            "run_eagerly",
+            "steps_per_execution",
+            "jit_compile",
+        )
         arguments = {key: deserialize_keras_object(config[key]) for key in known if key in config}
         self.compile(**arguments)
         if getattr(self, "built", False):
@@ -279,7 +296,9 @@ class Trainer:
     def _track_loss(self, loss: Any, x: Any) -> None:
         if self._loss_tracker is None:
             return
-        first = next((leaf for leaf in tree.flatten(x) if hasattr(leaf, "shape") and leaf.shape), None)
+        first = next(
+            (leaf for leaf in tree.flatten(x) if hasattr(leaf, "shape") and leaf.shape), None
+        )
         rows = 1 if first is None or first.shape[0] is None else first.shape[0]
         self._loss_tracker.update_state(loss, sample_weight=rows)
 
@@ -291,8 +310,11 @@ class Trainer:
         found: list[Metric] = [] if self._loss_tracker is None else [self._loss_tracker]
         if self._compile_loss is not None:
             found += self._compile_loss.metrics
-        found += [m for layer in self._flatten_layers()  # type: ignore[attr-defined]
-                  for m in state.own_metrics(layer)]
+        found += [
+            m
+            for layer in self._flatten_layers()  # type: ignore[attr-defined]
+            for m in state.own_metrics(layer)
+        ]
         if self._compile_metrics is not None:
             found += self._compile_metrics.metrics
         return state.unique(found)
@@ -420,7 +442,9 @@ class Trainer:
         if found is None:
             self._steps_cache = {k: v for k, v in self._steps_cache.items() if k[0] != key[0]}
             one = self.train_step if kind == "train" else self.test_step
-            step = in_context(lambda leaves: one(tree.unflatten(spec, leaves)), self, kind == "train")
+            step = in_context(
+                lambda leaves: one(tree.unflatten(spec, leaves)), self, kind == "train"
+            )
             found = FusedSteps(
                 step,
                 self.get_metrics_result,
@@ -483,9 +507,25 @@ class Trainer:
             InputError: (a ValueError) saying what is wrong with the data.
         """
         self._assert_compiled("fit")
-        return loops.fit(self, x, y, batch_size, epochs, verbose, callbacks, validation_split,
-                         validation_data, shuffle, class_weight, sample_weight, initial_epoch,
-                         steps_per_epoch, validation_steps, validation_batch_size, validation_freq)
+        return loops.fit(
+            self,
+            x,
+            y,
+            batch_size,
+            epochs,
+            verbose,
+            callbacks,
+            validation_split,
+            validation_data,
+            shuffle,
+            class_weight,
+            sample_weight,
+            initial_epoch,
+            steps_per_epoch,
+            validation_steps,
+            validation_batch_size,
+            validation_freq,
+        )
 
     def evaluate(
         self,
@@ -604,7 +644,11 @@ class Trainer:
 
         if x is None:
             raise InputError(f"{kind}_on_batch() got no data: `x` is None.")
-        x, y, sample_weight = _arrays(x, "x"), _arrays(y, "y"), _arrays(sample_weight, "sample_weight")
+        x, y, sample_weight = (
+            _arrays(x, "x"),
+            _arrays(y, "y"),
+            _arrays(sample_weight, "sample_weight"),
+        )
         _count_rows(x, y, sample_weight, f"{kind}_on_batch")
         sample_weight = with_class_weight(y, sample_weight, class_weight)
         self._check(x, y, sample_weight, kind)
@@ -655,7 +699,9 @@ class Trainer:
 
         model: Any = self
         variables = [
-            *model.trainable_variables, *model.non_trainable_variables, *model.metrics_variables
+            *model.trainable_variables,
+            *model.non_trainable_variables,
+            *model.metrics_variables,
         ]
         values = [*trainable_variables, *non_trainable_variables, *metrics_variables]
         loss, new = pure(
@@ -677,10 +723,9 @@ def _overrides(trainer: Trainer, kind: str) -> str | None:
 
 
 def _same(step: Any, variables: list[Variable], trained: tuple[int, ...]) -> bool:
-    return (
-        [id(v) for v in step.variables] == [id(v) for v in variables]
-        and getattr(step, "trained", None) == trained
-    )
+    return [id(v) for v in step.variables] == [id(v) for v in variables] and getattr(
+        step, "trained", None
+    ) == trained
 
 
 def _like(leaf: Any) -> Any:

@@ -23,9 +23,7 @@ def round_trip(model):
 
 
 def assert_same_outputs(a, b, x):
-    for left, right in zip(
-        hornbeam.tree.flatten(a(x)), hornbeam.tree.flatten(b(x)), strict=True
-    ):
+    for left, right in zip(hornbeam.tree.flatten(a(x)), hornbeam.tree.flatten(b(x)), strict=True):
         np.testing.assert_array_equal(left, right)
 
 

@@ -133,9 +133,7 @@ def test_an_own_train_step_is_written_once():
 
 
 def test_summary_says_names_shapes_and_numbers(capsys):
-    model = hornbeam.Sequential(
-        [hornbeam.Input((4,)), layers.Dense(3, name="first")], name="short"
-    )
+    model = hornbeam.Sequential([hornbeam.Input((4,)), layers.Dense(3, name="first")], name="short")
     model.summary()
     text = capsys.readouterr().out
     for part in ('Model: "short"', "first (Dense)", "(None, 3)", "15", "Total params: 15 (60 B)"):

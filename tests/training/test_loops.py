@@ -120,7 +120,9 @@ def test_nothing_is_compiled_twice():
     assert model._step("train")._run.compilations() == 1
 
 
-@pytest.mark.parametrize("form", ["lists", "frame", "jax", "dict", "generator", "batches", "sequence"])
+@pytest.mark.parametrize(
+    "form", ["lists", "frame", "jax", "dict", "generator", "batches", "sequence"]
+)
 def test_data_of_all_kinds_gives_the_same_training(form):
     import jax.numpy as jnp
 
@@ -179,8 +181,9 @@ def test_validation_data_and_frequency():
     model = regression()
     history = model.fit(X, Y, epochs=4, verbose=0, validation_data=(X, Y), validation_freq=2)
     assert len(history.history["val_loss"]) == 2
-    history = model.fit(X, Y, epochs=3, verbose=0, validation_data=(X, Y, np.ones(10)),
-                        validation_freq=[1, 3])
+    history = model.fit(
+        X, Y, epochs=3, verbose=0, validation_data=(X, Y, np.ones(10)), validation_freq=[1, 3]
+    )
     assert len(history.history["val_loss"]) == 2
     with pytest.raises(InputError, match="leaves nothing for training"):
         model.fit(X, Y, validation_split=0.99, verbose=0)
