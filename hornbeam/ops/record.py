@@ -437,6 +437,8 @@ def _public(record: OpRecord) -> Callable[..., Any]:
     leading = [s.position for s in record.slots] == list(range(len(record.slots)))
     if first is not None and len(record.slots) == 1 and first.position == 0 and not first.variadic:
         return _of_one(record) if first.kind == RULED else _of_sequence(record)
+    if first is not None and fixed and leading and len(record.parameters) == 2:
+        return _of_two(record)
     if first is not None and fixed and leading:
         return _of_several(record, len(record.slots))
 
@@ -506,7 +508,40 @@ def _of_one(record: OpRecord) -> Callable[..., Any]:
             out = plan[0](*args, **kwargs)
         except Exception as error:
             raise explained(error, record.name, record.signature, args, kwargs) from None
-        return out if plan[2] is None else _finish(plan, out)
+        if plan[2] is None or getattr(out, "dtype", None) is plan[2]:
+            return out
+        return _finish(plan, out)
+
+    return public
+
+
+def _of_two(record: OpRecord) -> Callable[..., Any]:
+    """The public function of an op of two arrays and nothing else."""
+    plans: dict[Any, Any] = {}
+    _fast_plans.append(plans)
+
+    def public(*args: Any, **kwargs: Any) -> Any:
+        try:
+            x1, x2 = args
+            kind1, kind2 = type(x1), type(x2)
+            key = (
+                kind1,
+                kind2,
+                None if kind1 in _NO_DTYPE else x1.dtype,
+                None if kind2 in _NO_DTYPE else x2.dtype,
+            )
+            plan = plans.get(key)
+        except (ValueError, AttributeError, TypeError):
+            return record.call(args, kwargs)
+        if plan is None:
+            plan = plans[key] = _fast_plan(record, key[:2], key[2:])
+        if plan is False:
+            return record.call(args, kwargs)
+        try:
+            out = plan[0](x1, x2)
+        except Exception as error:
+            raise explained(error, record.name, record.signature, args, kwargs) from None
+        return out if plan[2] is None or out.dtype is plan[2] else _finish(plan, out)
 
     return public
 
@@ -534,7 +569,9 @@ def _of_several(record: OpRecord, count: int) -> Callable[..., Any]:
             out = plan[0](*args, **kwargs)
         except Exception as error:
             raise explained(error, record.name, record.signature, args, kwargs) from None
-        return out if plan[2] is None else _finish(plan, out)
+        if plan[2] is None or getattr(out, "dtype", None) is plan[2]:
+            return out
+        return _finish(plan, out)
 
     return public
 
@@ -564,7 +601,9 @@ def _of_sequence(record: OpRecord) -> Callable[..., Any]:
             out = plan[0](*args, **kwargs)
         except Exception as error:
             raise explained(error, record.name, record.signature, args, kwargs) from None
-        return out if plan[2] is None else _finish(plan, out)
+        if plan[2] is None or getattr(out, "dtype", None) is plan[2]:
+            return out
+        return _finish(plan, out)
 
     return public
 
