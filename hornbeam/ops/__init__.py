@@ -1,5 +1,6 @@
 """Tensor functions, the same on every engine: the ops that layers, losses and metrics are made of."""
 
+from hornbeam.ops import image, linalg, nn, numpy  # noqa: F401
 from hornbeam.ops.arithmetic import *  # noqa: F403
 from hornbeam.ops.attention import *  # noqa: F403
 from hornbeam.ops.bits_and_parts import *  # noqa: F403
@@ -12,6 +13,7 @@ from hornbeam.ops.convolution import *  # noqa: F403
 from hornbeam.ops.core import *  # noqa: F403
 from hornbeam.ops.creation import *  # noqa: F403
 from hornbeam.ops.crossentropy import *  # noqa: F403
+from hornbeam.ops.ctc import *  # noqa: F403
 from hornbeam.ops.einops import *  # noqa: F403
 from hornbeam.ops.encoding import *  # noqa: F403
 from hornbeam.ops.fourier import *  # noqa: F403

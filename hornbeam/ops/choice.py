@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op

@@ -595,6 +595,9 @@ def sparsemax(b: Backend, x: ArrayLike, axis: int = -1) -> Array:
     return b.relu(x - (total - 1.0) / size)
 
 
+swish = silu
+hard_swish = hard_silu
+
 __all__ = [
     "celu",
     "elu",
@@ -603,6 +606,7 @@ __all__ = [
     "hard_shrink",
     "hard_sigmoid",
     "hard_silu",
+    "hard_swish",
     "hard_tanh",
     "leaky_relu",
     "log_sigmoid",
@@ -621,6 +625,7 @@ __all__ = [
     "sparse_sigmoid",
     "sparsemax",
     "squareplus",
+    "swish",
     "tanh_shrink",
     "threshold",
 ]
