@@ -1,5 +1,6 @@
 from . import (
     activations,
+    backend,
     callbacks,
     config,
     constraints,
@@ -53,6 +54,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "backend",
     "callbacks",
     "config",
     "constraints",

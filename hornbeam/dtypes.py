@@ -45,11 +45,11 @@ def floatx() -> str:
     return _floatx
 
 
-def set_floatx(dtype: str) -> None:
-    """Make `dtype` the default float dtype.
+def set_floatx(value: str) -> None:
+    """Make `value` the default float dtype.
 
     Args:
-        dtype: "bfloat16", "float16", "float32" or "float64".
+        value: "bfloat16", "float16", "float32" or "float64".
 
     Raises:
         ValueError: for any other.
@@ -63,12 +63,12 @@ def set_floatx(dtype: str) -> None:
     >>> hornbeam.config.set_floatx("float32")
     """
     global _floatx
-    if dtype not in ("bfloat16", "float16", "float32", "float64"):
+    if value not in ("bfloat16", "float16", "float32", "float64"):
         raise ValueError(
-            f"set_floatx() got {dtype!r}; expected 'bfloat16', 'float16', 'float32' or 'float64'."
+            f"set_floatx() got {value!r}; expected 'bfloat16', 'float16', 'float32' or 'float64'."
         )
-    if dtype != _floatx:
-        _floatx = dtype
+    if value != _floatx:
+        _floatx = value
         for forget in _on_change:
             forget()
 

@@ -29,6 +29,22 @@ def unique_name(prefix: str) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
+def get_uid(prefix: str = "") -> int:
+    """The next number for names that begin with `prefix`, counted from 1.
+
+    Args:
+        prefix: the name that is numbered.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.backend.get_uid("example") < hornbeam.backend.get_uid("example")
+    True
+    """
+    _counts[prefix] = _counts.get(prefix, 0) + 1
+    return _counts[prefix]
+
+
 def reset_names() -> None:
     """Start the numbering of automatic names again."""
     _counts.clear()

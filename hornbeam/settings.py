@@ -85,3 +85,116 @@ def standardize_data_format(data_format: str | None) -> str:
             f"`data_format` must be 'channels_last' or 'channels_first', got {data_format!r}."
         )
     return lowered
+
+
+_interactive = True
+_max_epochs: int | None = None
+_max_steps_per_epoch: int | None = None
+
+
+def enable_interactive_logging() -> None:
+    """Let ``verbose="auto"`` draw progress bars where somebody watches; so it is at first.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.enable_interactive_logging()
+    """
+    global _interactive
+    _interactive = True
+
+
+def disable_interactive_logging() -> None:
+    """Let ``verbose="auto"`` print one line per epoch everywhere, as in a log file.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.disable_interactive_logging()
+    >>> hornbeam.config.is_interactive_logging_enabled()
+    False
+    >>> hornbeam.config.enable_interactive_logging()
+    """
+    global _interactive
+    _interactive = False
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether ``verbose="auto"`` may draw progress bars.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.is_interactive_logging_enabled()
+    True
+    """
+    return _interactive
+
+
+def max_epochs() -> int | None:
+    """The most epochs that any `fit` trains for, or None: a limit for trying programs out.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.max_epochs()
+    """
+    return _max_epochs
+
+
+def set_max_epochs(max_epochs: int | None) -> None:
+    """Set `max_epochs`.
+
+    Args:
+        max_epochs: a positive int, or None for no limit.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.set_max_epochs(None)
+    """
+    global _max_epochs
+    _max_epochs = _limit(max_epochs, "set_max_epochs")
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most steps that any epoch of `fit`, `evaluate` or `predict` takes, or None.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.max_steps_per_epoch()
+    """
+    return _max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(max_steps_per_epoch: int | None) -> None:
+    """Set `max_steps_per_epoch`.
+
+    Args:
+        max_steps_per_epoch: a positive int, or None for no limit.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.set_max_steps_per_epoch(None)
+    """
+    global _max_steps_per_epoch
+    _max_steps_per_epoch = _limit(max_steps_per_epoch, "set_max_steps_per_epoch")
+
+
+def _limit(value: int | None, what: str) -> int | None:
+    if value is not None and (not isinstance(value, int) or value < 1):
+        raise InputError(f"{what}() needs a positive int or None, got {value!r}.")
+    return value
+
+
+def limited(given: int | None, limit: int | None) -> int | None:
+    """The smaller of two numbers, where None means no number.
+
+    >>> limited(5, None), limited(None, 3), limited(5, 3)
+    (5, 3, 3)
+    """
+    if given is None or limit is None:
+        return limit if given is None else given
+    return min(given, limit)

@@ -115,11 +115,18 @@ def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
     return unflatten(spec, leaves)
 
 
-def assert_same_structure(a: Any, b: Any) -> None:
-    """Raise ValueError unless both have the same nesting, keys and lengths.
+def assert_same_structure(a: Any, b: Any, check_types: bool | None = None) -> None:
+    """Raise ValueError unless both have the same nesting, types of containers, keys and lengths.
+
+    Args:
+        a: a structure.
+        b: another.
+        check_types: must not be False; use `assert_same_paths` where types do not matter.
 
     >>> assert_same_structure([1, 2], [3, 4])
     """
+    if check_types is False:
+        raise ValueError("assert_same_structure() compares types; use assert_same_paths() instead.")
     if structure_of(a) != structure_of(b):
         raise ValueError(f"The two structures differ: {structure_of(a)} and {structure_of(b)}.")
 
@@ -181,6 +188,23 @@ def _children(node: Any) -> tuple[list[Any], Callable[[list[Any]], Any]]:
         ),
     )
     return list(children), lambda new: unflatten(spec, new)
+
+
+def map_shape_structure(func: Callable[..., Any], structure: Any) -> Any:
+    """`func` applied to the shapes in a nest of shapes; a shape is a tuple or list of ints and None.
+
+    >>> map_shape_structure(len, {"a": (None, 3), "b": [(2,)]})
+    {'a': 2, 'b': [1]}
+    """
+    if isinstance(structure, (list, tuple)) and all(
+        d is None or isinstance(d, int) for d in structure
+    ):
+        return func(tuple(structure))
+    if isinstance(structure, dict):
+        return {key: map_shape_structure(func, value) for key, value in structure.items()}
+    if isinstance(structure, (list, tuple)):
+        return type(structure)(map_shape_structure(func, value) for value in structure)
+    raise ValueError(f"map_shape_structure() needs shapes, got {structure!r}.")
 
 
 def lists_to_tuples(structure: Any) -> Any:

@@ -143,13 +143,13 @@ def backend() -> str:
     return current().name
 
 
-def set_backend(name: str) -> None:
-    """Make `name` the engine of everything that is made from now on, in all threads.
+def set_backend(backend: str) -> None:
+    """Make `backend` the engine of everything that is made from now on, in all threads.
 
     Models that exist already stay on the engine they were built on.
 
     Args:
-        name: "jax", "numpy", or the name of a registered engine.
+        backend: "jax", "numpy", or the name of a registered engine.
 
     Raises:
         EngineNotFoundError: if it is unknown or its package is not installed.
@@ -163,7 +163,7 @@ def set_backend(name: str) -> None:
     >>> hornbeam.config.set_backend("jax")
     """
     global _default
-    _default = get(name)
+    _default = get(backend)
 
 
 @contextmanager
@@ -195,7 +195,7 @@ def engine_of(kind: type) -> Backend | None:
     except KeyError:
         pass
     found = None
-    for name, (_module, package) in ENGINES.items():
+    for name in ENGINES:
         if name != "numpy" and (name in _made or _could_own(kind, name)):
             candidate = get(name)
             if issubclass(kind, candidate.array_types()):

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import tree
+from hornbeam import settings, tree
 from hornbeam.backends import registry
 from hornbeam.callbacks import Callback, CallbackList
 from hornbeam.errors import InputError
@@ -69,10 +69,11 @@ def fit(
         batch_size=batch_size,
         shuffle=shuffle,
         class_weight=class_weight,
-        steps=steps_per_epoch,
+        steps=settings.limited(steps_per_epoch, settings.max_steps_per_epoch()),
         what="fit",
     )
     validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
+    epochs = settings.limited(epochs, settings.max_epochs()) or epochs
     with _running(model, data, "train"):
         progress = make_progress(verbose, data.num_batches, epochs)
         listeners = _callback_list(callbacks, model, progress, data, epochs)

@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any, TextIO
 
+from hornbeam import settings
 from hornbeam.errors import InputError
 from hornbeam.training.logs import to_host
 
@@ -172,7 +173,7 @@ def make_progress(verbose: str | int, total: int | None, epochs: int) -> Progres
         epochs: how many epochs there will be.
     """
     if verbose == "auto":
-        verbose = 1 if _is_interactive() else 2
+        verbose = 1 if settings.is_interactive_logging_enabled() and _is_interactive() else 2
     if verbose not in (0, 1, 2):
         raise InputError(f"`verbose` must be 'auto', 0, 1 or 2, got {verbose!r}.")
     if not verbose:

@@ -18,6 +18,7 @@ from hornbeam.layers.call_context import get_mask, set_mask
 from hornbeam.metrics import Mean, Metric
 from hornbeam.optimizers import Optimizer
 from hornbeam.saving.objects import deserialize_keras_object, serialize_keras_object
+from hornbeam.tracebacks import short
 from hornbeam.training import loops
 from hornbeam.training.checks import check_labels, check_target_shapes
 from hornbeam.training.compiled import CompiledLoss, CompiledMetrics
@@ -31,8 +32,8 @@ from hornbeam.variables import Variable, recording_writes, structure_version
 class Trainer:
     """The training half of a model.
 
-    Override `train_step`, `test_step`, `predict_step`, `compute_loss` or `compute_metrics` to change what
-    happens in a step; the loops, the data and the callbacks stay as they are.
+    Override `train_step`, `test_step`, `predict_step`, `compute_loss` or `compute_metrics` to change
+    what happens in a step; the loops, the data and the callbacks stay as they are.
     """
 
     _untracked: frozenset[str] = frozenset(
@@ -354,7 +355,7 @@ class Trainer:
     def _prepare(self, data: Any, kind: str) -> None:
         """Make every variable that a step on `data` needs, before anything is compiled."""
         model: Any = self
-        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        x, y, _ = unpack_x_y_sample_weight(data)
         default = _overrides(self, kind) is None
         layers_built = model.built and all(layer.built for layer in model._flatten_layers())
         if layers_built and not default and all(o.built for o in self._optimizers()):
@@ -380,8 +381,7 @@ class Trainer:
         except Exception as error:
             if _overrides(self, "train") is None and _overrides(self, "test") is None:
                 error.add_note(
-                    f"This happened while model {model.name!r} was built for an input of "
-                    f"{tree.map_structure(lambda t: (t.shape, t.dtype) if t is not None else None, symbolic)}."
+                    f"This happened while model {model.name!r} was built for the input {symbolic}."
                 )
                 raise
             return  # an own train_step may call its layers in its own way
@@ -457,6 +457,7 @@ class Trainer:
 
     # ------------------------------------------------------------------------------------ the big loops
 
+    @short
     def fit(
         self,
         x: Any = None,
@@ -527,6 +528,7 @@ class Trainer:
             validation_freq,
         )
 
+    @short
     def evaluate(
         self,
         x: Any = None,
@@ -560,6 +562,7 @@ class Trainer:
         logs = loops.evaluate(self, x, y, batch_size, verbose, sample_weight, steps, callbacks)
         return dict(logs) if return_dict else self._as_list(logs)
 
+    @short
     def predict(
         self,
         x: Any,
@@ -581,6 +584,7 @@ class Trainer:
 
     # ----------------------------------------------------------------------------------- single batches
 
+    @short
     def train_on_batch(
         self,
         x: Any,
@@ -607,6 +611,7 @@ class Trainer:
             logs = self._step("train")(data)
         return self._batch_result(logs, return_dict)
 
+    @short
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:

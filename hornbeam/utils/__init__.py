@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hornbeam.backend import clear_session, is_keras_tensor, standardize_dtype
 from hornbeam.saving.objects import (
     CustomObjectScope,
     custom_object_scope,
@@ -17,14 +18,17 @@ from hornbeam.utils.seeding import set_random_seed
 
 __all__ = [
     "CustomObjectScope",
+    "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
     "get_custom_objects",
     "get_registered_name",
     "get_registered_object",
+    "is_keras_tensor",
     "pack_x_y_sample_weight",
     "register_keras_serializable",
     "serialize_keras_object",
     "set_random_seed",
+    "standardize_dtype",
     "unpack_x_y_sample_weight",
 ]
