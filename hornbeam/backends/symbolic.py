@@ -302,6 +302,8 @@ class SymbolicBackend(Backend):
     def asarray(self, x: Any, dtype: str | None = None) -> KerasTensor:
         if isinstance(x, KerasTensor):
             return x if dtype is None else self.cast(x, dtype)
+        if isinstance(x, UnknownDim):
+            return KerasTensor((), dtype or "int32")
         if not hasattr(x, "shape") or not hasattr(x, "dtype"):
             from hornbeam.backends.numpy import to_array
 

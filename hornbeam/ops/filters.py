@@ -17,7 +17,7 @@ from hornbeam.ops.shaping import padded_from_itself
 
 
 def _rgb(b: Backend, x: Array, op_name: str) -> list[Array]:
-    if b.shape(x)[-1] != 3:
+    if isinstance(b.shape(x)[-1], int) and b.shape(x)[-1] != 3:
         raise InputError(f"image.{op_name}() needs 3 channels, got {b.shape(x)[-1]}.")
     return [x[..., i : i + 1] for i in range(3)]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hornbeam import settings
 from hornbeam.backends import windows
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError

@@ -32,6 +32,7 @@ from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Ba
 from hornbeam.backends.symbolic import (
     PUBLIC_OPS,
     KerasTensor,
+    UnknownDim,
     is_recording,
     not_recording,
 )
@@ -283,6 +284,7 @@ def owner_of(leaf: Any) -> Backend | None:
 
 _FREE_TYPES = {int, float, bool, complex, str, np.ndarray, type(None)}
 _SCALARS = {int: dtypes.WEAK_INT, float: dtypes.WEAK_FLOAT, bool: "bool", complex: "complex64"}
+_SCALARS[UnknownDim] = dtypes.WEAK_INT
 
 
 def _lift_leaf(backend: Backend, leaf: Any, keep_scalar: bool) -> Any:
@@ -343,7 +345,7 @@ def _result(backend: Backend, out: Any, dtype: str) -> Any:
 def _as_scalar(value: Any, dtype: str) -> Any:
     if dtype == "bool":
         return bool(value)
-    if dtypes.is_float(dtype):
+    if dtypes.is_float(dtype) and type(value) is not UnknownDim:
         return float(value)
     return value
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import config, dtypes
+from hornbeam import dtypes, settings
 from hornbeam.backends import registry, windows
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
@@ -26,7 +26,7 @@ def image_layout(x: Array, data_format: str | None, op_name: str, ndim: int = 4)
             f"image.{op_name}() needs {ndim - 1} dimensions, or {ndim} with a batch, got shape "
             f"{tuple(x.shape)}."
         )
-    return config.standardize_data_format(data_format) == "channels_first"
+    return settings.standardize_data_format(data_format) == "channels_first"
 
 
 def batched_last(

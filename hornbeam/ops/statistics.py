@@ -239,7 +239,7 @@ def histogram(
             the largest value.
 
     Returns:
-        The pair (counts, edges): int32 of shape (bins,) and floats of shape (bins + 1,).  A value on
+        The pair (counts, edges): floats of shape (bins,) and of shape (bins + 1,).  A value on
         an edge belongs to the bin above it, the last edge to the last bin; values outside are not
         counted.
 
@@ -251,7 +251,7 @@ def histogram(
     >>> from hornbeam import ops
     >>> counts, edges = ops.histogram([0.0, 1.0, 1.5, 4.0], bins=4)
     >>> ops.convert_to_numpy(counts).tolist(), ops.convert_to_numpy(edges).tolist()
-    ([1, 2, 0, 1], [0.0, 1.0, 2.0, 3.0, 4.0])
+    ([1.0, 2.0, 0.0, 1.0], [0.0, 1.0, 2.0, 3.0, 4.0])
     """
     if not isinstance(bins, int) or bins < 1:
         raise InputError(f"`bins` of histogram() must be a positive int, got {bins!r}.")
@@ -270,7 +270,8 @@ def histogram(
     place = b.where(b.equal(x, high), b.full_like(place, bins - 1), b.cast(place, b.dtype(place)))
     inside = b.logical_and(b.greater_equal(place, 0), b.less(place, bins))
     safe = b.where(inside, place, b.zeros_like(place))
-    counts = b.scatter_add(b.zeros((bins,), "int32"), (b.cast(safe, "int32"),), b.cast(inside, "int32"))
+    ones = b.cast(inside, b.dtype(x))
+    counts = b.scatter_add(b.zeros((bins,), b.dtype(x)), (b.cast(safe, "int32"),), ones)
     return counts, edges
 
 

@@ -16,7 +16,7 @@ from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.ops.record import RECORDS
 from hornbeam.ops.structured import STRUCTURED
 from tests.engines import ENGINES, TRAINABLE
-from tests.ops import rows_basic, rows_nn  # noqa: F401  (they fill ROWS)
+from tests.ops import rows_basic, rows_more, rows_nn  # noqa: F401  (they fill ROWS)
 from tests.ops.compare import assert_same_values, fits, on_engine, signature, to_numpy
 from tests.ops.table import ROWS, Row, Spec
 
