@@ -241,7 +241,8 @@ class Optimizer(OptimizerState):
         rate = self._learning_rate
         if isinstance(rate, Variable):
             return rate
-        return rate(self.iterations) if isinstance(rate, LearningRateSchedule) else rate()
+        # a schedule counts all steps, those that only accumulate gradients included
+        return rate(self._iterations.value) if isinstance(rate, LearningRateSchedule) else rate()
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:

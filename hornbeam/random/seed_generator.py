@@ -68,13 +68,17 @@ class SeedGenerator(Configurable):
         key = self.state._value
         new = backend.add(key, backend.asarray(_STEP))
         if backend.is_concrete(key) and not backend.is_concrete(new):
-            raise InputError(
-                f"The seed generator {self.name!r} was used inside a compiled function that does not "
-                "carry its state, so every call would draw the same numbers. Make the SeedGenerator an "
-                "attribute of the layer or model that draws from it and pass it as `seed=`."
-            )
+            raise _not_carried(self.name)
         self.state.assign(new)
         return key
+
+
+def _not_carried(name: str) -> InputError:
+    return InputError(
+        f"The seed generator {name!r} was used inside a compiled function that does not carry its "
+        "state, so every call would draw the same numbers. Make a SeedGenerator an attribute of the "
+        "layer or model that draws from it, and pass it as `seed=`."
+    )
 
 
 _global: dict[str, SeedGenerator] = {}  # name of an engine -> its generator
@@ -98,7 +102,10 @@ def global_seed_generator(backend: Backend | None = None) -> SeedGenerator:
     found = _global.get(chosen.name)
     if found is None:
         with registry.use_backend(chosen):
-            found = _global[chosen.name] = SeedGenerator(name="global_seed_generator")
+            found = SeedGenerator(name="global_seed_generator")
+        if not chosen.is_concrete(found.state._value):
+            raise _not_carried(found.name)
+        _global[chosen.name] = found
     return found
 
 

@@ -211,7 +211,7 @@ def serialize_keras_object(obj: Any) -> Any:
     """
     if obj is None or isinstance(obj, (str, bool, int, float)):
         return obj
-    if isinstance(obj, Mapping):
+    if isinstance(obj, Mapping) and not hasattr(obj, "get_config"):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, (list, tuple)):
         items = [serialize_keras_object(item) for item in obj]
