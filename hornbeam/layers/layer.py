@@ -457,9 +457,17 @@ class Layer(Stateful):
         return config
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from the result of `get_config`."""
-        config = {key: deserialize_keras_object(value) for key, value in config.items()}
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A layer from the result of `get_config`.
+
+        Args:
+            config: plain data.
+            custom_objects: name -> class or function, for names that are not registered.
+        """
+        config = {
+            key: deserialize_keras_object(value, custom_objects=custom_objects)
+            for key, value in config.items()
+        }
         parameters = inspect.signature(cls.__init__).parameters
         later = {}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):

@@ -8,10 +8,11 @@ from hornbeam import constraints, initializers, ops, regularizers
 from hornbeam.errors import InputError
 from hornbeam.layers.arguments import with_defaults
 from hornbeam.layers.convolutional.base import Windowed, checked_filters
+from hornbeam.layers.lora import LowRankAdaptable
 from hornbeam.saving.objects import builtin
 
 
-class Conv(Windowed):
+class Conv(LowRankAdaptable, Windowed):
     """A convolution over `ndim` axes; the constructor of all three layers."""
 
     def __init__(
@@ -42,6 +43,7 @@ class Conv(Windowed):
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
+        self._adapt("kernel", None, None, None)
 
     def build(self, input_shape: Any) -> None:
         """Make the kernel and the bias."""
@@ -51,7 +53,7 @@ class Conv(Windowed):
                 f"Layer {self.path!r} ({type(self).__name__}): the number of input channels must be a "
                 f"multiple of `groups`, got {channels} and {self.groups}."
             )
-        self.kernel = self.add_weight(
+        self.kernel: Any = self.add_weight(
             (*self.kernel_size, channels // self.groups, self.filters),
             self.kernel_initializer,
             regularizer=self.kernel_regularizer,
@@ -62,16 +64,19 @@ class Conv(Windowed):
 
     def call(self, inputs: Any) -> Any:
         """The convolution of `inputs` and the kernel, with bias and activation."""
+        return self._finish(self.convolution_op(inputs, self.kernel))
+
+    def convolution_op(self, inputs: Any, kernel: Any) -> Any:
+        """The convolution alone, for subclasses that change the kernel on its way."""
         inputs, padding = self._padded(inputs)
-        outputs = ops.conv(
+        return ops.conv(
             inputs,
-            self.kernel,
+            kernel,
             strides=self.strides,
             padding=padding,
             data_format=self.data_format,
             dilation_rate=self.dilation_rate,
         )
-        return self._finish(outputs)
 
 
 @builtin("keras.layers")

@@ -203,13 +203,13 @@ class RMSNormalization(Layer):
         shape = _known(self, input_shape, _axes(self.axis, len(input_shape)))
         self.scale = self.add_weight(shape, "ones", autocast=False, name="scale")
 
-    def call(self, inputs: Any) -> Any:
-        """`inputs`, normalized."""
-        axes = _axes(self.axis, len(inputs.shape))
-        x = _precise(inputs)
+    def call(self, x: Any) -> Any:
+        """`x`, normalized."""
+        axes = _axes(self.axis, len(x.shape))
+        shape = [s if a in axes else 1 for a, s in enumerate(x.shape)]
+        x = _precise(x)
         power = ops.mean(ops.square(x), axis=axes, keepdims=True)
         x = ops.multiply(x, ops.rsqrt(ops.add(power, self.epsilon)))
-        shape = [s if a in axes else 1 for a, s in enumerate(inputs.shape)]
         scaled = ops.multiply(x, ops.reshape(ops.cast(self.scale, x.dtype), shape))
         return ops.cast(scaled, self.compute_dtype)
 

@@ -60,10 +60,13 @@ class SpectralNormalization(Wrapper):
     def call(self, inputs: Any, training: bool = False) -> Any:
         """The wrapped layer of `inputs`; in training the kernel is normalized first."""
         if training:
-            self._normalize()
+            vector, kernel = self.normalized_weights()
+            self.vector_u.assign(vector)
+            self.kernel.assign(kernel)
         return self.layer(inputs)
 
-    def _normalize(self) -> None:
+    def normalized_weights(self) -> tuple[Any, Any]:
+        """The vector after a step of power iteration, and the kernel divided by what it estimates."""
         kernel = self.kernel.value
         matrix = ops.stop_gradient(ops.reshape(kernel, (-1, kernel.shape[-1])))
         u = ops.cast(self.vector_u.value, matrix.dtype)
@@ -71,8 +74,7 @@ class SpectralNormalization(Wrapper):
             v = _unit(ops.matmul(u, ops.transpose(matrix)))
             u = _unit(ops.matmul(v, matrix))
         sigma = ops.matmul(ops.matmul(v, matrix), ops.transpose(u))
-        self.vector_u.assign(u)
-        self.kernel.assign(ops.divide(kernel, ops.reshape(sigma, ())))
+        return u, ops.divide(kernel, ops.reshape(sigma, ()))
 
 
 def _unit(x: Any) -> Any:

@@ -18,12 +18,11 @@ ENCODINGS = ("one_hot", "multi_hot", "count")
 class Adapting(Layer):
     """A layer that learns its state by looking at data once, batch by batch, before training."""
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Forget what was learnt, and learn from `data`.
 
         Args:
             data: an array, a list, or an iterable of batches; of tuples the first item is taken.
-            batch_size: ignored for iterables; arrays are taken as a whole.
             steps: how many batches to look at; by default all.
         """
         self.reset_state()

@@ -117,13 +117,13 @@ class Normalization(Adapting):
             self.variance = self.add_weight(shape, "ones", trainable=False, name="variance")
             self.count = self.add_weight((), "zeros", dtype="int32", trainable=False, name="count")
 
-    def adapt(self, data: Any, batch_size: int | None = None, steps: int | None = None) -> None:
+    def adapt(self, data: Any, steps: int | None = None) -> None:
         """Find mean and variance of `data`; see `Adapting.adapt`."""
         if self._given:
             raise InputError(
                 "Normalization: adapt() has nothing to find, since `mean` and `variance` were given."
             )
-        super().adapt(data, batch_size, steps)
+        super().adapt(data, steps)
 
     def reset_state(self) -> None:
         """Forget what was learnt."""

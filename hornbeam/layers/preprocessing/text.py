@@ -154,6 +154,18 @@ class TextVectorization(Adapting):
 
     # ------------------------------------------------------------------------------------------ learning
 
+    def adapt(  # type: ignore[override]
+        self, data: Any, batch_size: int | None = None, steps: int | None = None
+    ) -> None:
+        """Forget what was learnt, and learn from `data`.
+
+        Args:
+            data: texts: an array, a list, or an iterable of batches.
+            batch_size: has no effect: arrays are taken as a whole, iterables bring their batches.
+            steps: how many batches to look at; by default all.
+        """
+        super().adapt(data, steps)
+
     def reset_state(self) -> None:
         """Forget what was learnt."""
         self._lookup.reset_state()

@@ -8,7 +8,7 @@ from hornbeam import ops
 from hornbeam.errors import InputError
 from hornbeam.layers.core.wrapper import Wrapper
 from hornbeam.layers.layer import Layer
-from hornbeam.saving.objects import builtin, deserialize_keras_object, serialize_keras_object
+from hornbeam.saving.objects import builtin, serialize_keras_object
 
 MODES = ("sum", "mul", "concat", "ave", None)
 
@@ -162,15 +162,6 @@ class Bidirectional(Wrapper):
             "layer": serialize_keras_object(self.layer),
             "backward_layer": serialize_keras_object(self.backward_layer),
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """A layer from the result of `get_config`."""
-        config = {
-            key: deserialize_keras_object(value, custom_objects=custom_objects)
-            for key, value in config.items()
-        }
-        return cls(**config)
 
 
 def _renamed_copy(layer: Any, name: str, **changes: Any) -> Any:

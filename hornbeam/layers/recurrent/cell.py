@@ -20,7 +20,7 @@ class DropoutCell(Layer):
 
     dropout: float
     recurrent_dropout: float
-    _held: tuple[Any, Any] | None
+    _held: list[Any]
 
     def _set_dropout(self, dropout: float, recurrent_dropout: float, seed: int | None) -> None:
         for name, rate in {"dropout": dropout, "recurrent_dropout": recurrent_dropout}.items():
@@ -31,7 +31,7 @@ class DropoutCell(Layer):
         self.dropout = dropout
         self.recurrent_dropout = recurrent_dropout
         self.seed = seed
-        self._held = None
+        self._held = [None, None]
         if dropout > 0 or recurrent_dropout > 0:
             self.seed_generator = SeedGenerator(seed)
 
@@ -40,7 +40,7 @@ class DropoutCell(Layer):
 
     def draw_dropout_masks(self, batch: Any) -> None:
         """Draw the masks that all time steps of one call share."""
-        self._held = self._drawn(batch)
+        self._held = [self._drawn(0, batch), self._drawn(1, batch)]
 
     def hold_dropout_masks(self, sequences: Any) -> None:
         """As `draw_dropout_masks`, for inputs (batch, time, ...)."""
@@ -48,25 +48,38 @@ class DropoutCell(Layer):
 
     def release_dropout_masks(self) -> None:
         """Forget the masks."""
-        self._held = None
+        self._held = [None, None]
 
-    def _drawn(self, batch: Any) -> tuple[Any, Any]:
-        rates = self.dropout, self.recurrent_dropout
-        masks = [
-            random.dropout(
-                ops.ones(shape, dtype=self.compute_dtype), rate, seed=self.seed_generator
-            )
-            if rate > 0
-            else None
-            for rate, shape in zip(rates, self._mask_shapes(batch), strict=True)
-        ]
-        return masks[0], masks[1]
+    def get_dropout_mask(self, step_input: Any) -> Any:
+        """The mask of the input that is held, or a new one, which is not held; None for no dropout."""
+        held = self._held[0]
+        return self._drawn(0, sizes(step_input)[0]) if held is None else held
+
+    def get_recurrent_dropout_mask(self, step_input: Any) -> Any:
+        """The mask of the state that is held, or a new one, which is not held; None for no dropout."""
+        held = self._held[1]
+        return self._drawn(1, sizes(step_input)[0]) if held is None else held
+
+    def reset_dropout_mask(self) -> None:
+        """Forget the mask of the input."""
+        self._held[0] = None
+
+    def reset_recurrent_dropout_mask(self) -> None:
+        """Forget the mask of the state."""
+        self._held[1] = None
+
+    def _drawn(self, which: int, batch: Any) -> Any:
+        rate = (self.dropout, self.recurrent_dropout)[which]
+        if not rate > 0:
+            return None
+        ones = ops.ones(self._mask_shapes(batch)[which], dtype=self.compute_dtype)
+        return random.dropout(ones, rate, seed=self.seed_generator)
 
     def _dropped(self, x: Any, h: Any, training: bool) -> tuple[Any, Any]:
         """Input and state, in training with zeros among them."""
-        if not training or not (self.dropout > 0 or self.recurrent_dropout > 0):
+        if not training:
             return x, h
-        for_x, for_h = self._held or self._drawn(sizes(x)[0])
+        for_x, for_h = self.get_dropout_mask(x), self.get_recurrent_dropout_mask(x)
         x = x if for_x is None else ops.multiply(x, for_x)
         return x, h if for_h is None else ops.multiply(h, for_h)
 

@@ -12,7 +12,7 @@ from hornbeam.layers.layer import Layer
 from hornbeam.layers.recurrent.loops import recurrence
 from hornbeam.layers.recurrent.stacked import StackedRNNCells
 from hornbeam.naming import name_scope
-from hornbeam.saving.objects import builtin, deserialize_keras_object
+from hornbeam.saving.objects import builtin
 from hornbeam.variables import Variable
 
 
@@ -210,15 +210,6 @@ class RNN(Layer):
                 variable.assign(value)
 
     reset_states = reset_state
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """A layer from the result of `get_config`."""
-        config = {
-            key: deserialize_keras_object(value, custom_objects=custom_objects)
-            for key, value in config.items()
-        }
-        return super().from_config(config)
 
 
 def _is_nest(shape: Any) -> bool:

@@ -79,9 +79,9 @@ class SimpleRNNCell(DenseCell):
         )
         self._set_dropout(dropout, recurrent_dropout, seed)
 
-    def call(self, inputs: Any, states: Any, training: bool = False) -> Any:
+    def call(self, sequence: Any, states: Any, training: bool = False) -> Any:
         """(output, [output])."""
-        x, h = self._dropped(inputs, only(states), training)
+        x, h = self._dropped(sequence, only(states), training)
         z = ops.add(ops.matmul(x, self.kernel), ops.matmul(h, self.recurrent_kernel))
         if self.bias is not None:
             z = ops.add(z, self.bias)

@@ -9,7 +9,7 @@ from hornbeam.errors import InputError
 from hornbeam.layers.conversion import sizes
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.shapes import CallSignature
-from hornbeam.saving.objects import builtin, deserialize_keras_object
+from hornbeam.saving.objects import builtin
 
 
 @builtin("keras.layers")
@@ -99,15 +99,6 @@ class StackedRNNCells(Layer):
         for cell in self.cells:
             if hasattr(cell, "release_dropout_masks"):
                 cell.release_dropout_masks()
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
-        """Cells from the result of `get_config`."""
-        config = {
-            key: deserialize_keras_object(value, custom_objects=custom_objects)
-            for key, value in config.items()
-        }
-        return super().from_config(config)
 
 
 def _output_size(cell: Any) -> Any:
