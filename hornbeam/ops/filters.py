@@ -13,7 +13,6 @@ from hornbeam.errors import InputError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
 from hornbeam.ops.resampling import batched_last
-from hornbeam.ops.shaping import padded_from_itself
 
 
 def _rgb(b: Backend, x: Array, op_name: str) -> list[Array]:
@@ -214,7 +213,7 @@ def sobel_edges(b: Backend, images: ArrayLike, data_format: str | None = None) -
 
     Args:
         images: array of shape (height, width, channels), or with a batch in front, or with the
-            channels before the height; mirrored at the borders.
+            channels before the height; what is outside counts as 0.
         data_format: "channels_last" or "channels_first"; `config.image_data_format()` for None.
 
     Returns:
@@ -230,9 +229,7 @@ def sobel_edges(b: Backend, images: ArrayLike, data_format: str | None = None) -
     def slope(axis: int) -> Array:
         def apply(x: Array) -> Array:
             for a in (1, 2):
-                x = padded_from_itself(b, x, a, 1, 1, "reflect")
-            for a in (1, 2):
-                x = _filtered(b, x, [-1.0, 0.0, 1.0] if a == axis else [1.0, 2.0, 1.0], a, "valid")
+                x = _filtered(b, x, [-1.0, 0.0, 1.0] if a == axis else [1.0, 2.0, 1.0], a, "same")
             return x
 
         return batched_last(b, images, data_format, "sobel_edges", apply)

@@ -189,15 +189,15 @@ def extract_sequences(
     return b.take(x, places, x.ndim - 1)
 
 
-def _window(b: Backend, window: Any, length: int, fft_length: int, dtype: str) -> Array | None:
-    """The window, with zeros at both sides to fill a transform; None for none."""
+def _window(b: Backend, window: Any, length: int, fft_length: int, dtype: str) -> Array:
+    """The window, with zeros at both sides to fill a transform; ones for None."""
     if window is None:
-        values: Any = np.ones(length)
-    elif isinstance(window, str):
+        return b.ones((fft_length,), dtype)
+    if isinstance(window, str):
         if window not in ("hann", "hamming"):
             raise InputError(f"`window` must be 'hann', 'hamming', an array or None, got {window!r}.")
         base = 0.5 if window == "hann" else 0.54
-        values = base - (1 - base) * np.cos(2 * np.pi * np.arange(length) / length)
+        values: Any = base - (1 - base) * np.cos(2 * np.pi * np.arange(length) / length)
     else:
         values = b.to_numpy(window) if b.is_array(window) else np.asarray(window)
     if values.shape != (length,):

@@ -158,8 +158,9 @@ def space_to_depth(
         data_format: "channels_last" or "channels_first".
 
     Returns:
-        Array of shape (batch, height / block, width / block, block * block * channels), or with the
-        channels first; those of one pixel stay side by side.
+        Array of shape (batch, height / block, width / block, block * block * channels), where the
+        channels of one pixel stay side by side; or of shape (batch, channels * block * block, height /
+        block, width / block), where the pixels of one channel do.
 
     Raises:
         InputError: if the sizes are no multiples of the block.
@@ -171,16 +172,18 @@ def space_to_depth(
     (1, 2, 3, 12)
     """
     first = _channels_first(b, x, data_format, "space_to_depth")
+    n, *sizes = b.shape(x)
+    channels = sizes.pop(0) if first else sizes.pop()
+    if any(isinstance(size, int) and size % block_size for size in sizes):
+        raise InputError(f"Height and width {tuple(sizes)} must be multiples of {block_size}.")
+    small = (sizes[0] // block_size, sizes[1] // block_size)
+    blocks = (small[0], block_size, small[1], block_size)
+    deep = block_size * block_size * channels
     if first:
-        x = b.transpose(x, (0, 2, 3, 1))
-    n, height, width, channels = b.shape(x)
-    if any(isinstance(size, int) and size % block_size for size in (height, width)):
-        raise InputError(f"Height {height} and width {width} must be multiples of {block_size}.")
-    small = (height // block_size, width // block_size)
-    x = b.reshape(x, (n, small[0], block_size, small[1], block_size, channels))
-    x = b.transpose(x, (0, 1, 3, 2, 4, 5))
-    x = b.reshape(x, (n, *small, block_size * block_size * channels))
-    return b.transpose(x, (0, 3, 1, 2)) if first else x
+        x = b.transpose(b.reshape(x, (n, channels, *blocks)), (0, 1, 3, 5, 2, 4))
+        return b.reshape(x, (n, deep, *small))
+    x = b.transpose(b.reshape(x, (n, *blocks, channels)), (0, 1, 3, 2, 4, 5))
+    return b.reshape(x, (n, *small, deep))
 
 
 @op("x", dtype=rules.same)
@@ -208,16 +211,17 @@ def depth_to_space(
     (1, 4, 6, 3)
     """
     first = _channels_first(b, x, data_format, "depth_to_space")
-    if first:
-        x = b.transpose(x, (0, 2, 3, 1))
-    n, height, width, channels = b.shape(x)
+    n, *sizes = b.shape(x)
+    channels = sizes.pop(0) if first else sizes.pop()
     if isinstance(channels, int) and channels % block_size**2:
         raise InputError(f"{channels} channels are no multiple of {block_size}**2.")
     kept = channels // block_size**2
-    x = b.reshape(x, (n, height, width, block_size, block_size, kept))
-    x = b.transpose(x, (0, 1, 3, 2, 4, 5))
-    x = b.reshape(x, (n, height * block_size, width * block_size, kept))
-    return b.transpose(x, (0, 3, 1, 2)) if first else x
+    large = (sizes[0] * block_size, sizes[1] * block_size)
+    if first:
+        x = b.reshape(x, (n, kept, block_size, block_size, *sizes))
+        return b.reshape(b.transpose(x, (0, 1, 4, 2, 5, 3)), (n, kept, *large))
+    x = b.reshape(x, (n, *sizes, block_size, block_size, kept))
+    return b.reshape(b.transpose(x, (0, 1, 3, 2, 4, 5)), (n, *large, kept))
 
 
 def _adaptive(b: Backend, inputs: Array, output_size: Any, data_format: str | None, pool: Any) -> Array:

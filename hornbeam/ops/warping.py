@@ -70,10 +70,11 @@ def sampled(
         for (inside, _, _), size in zip(corner, sizes[first:count], strict=True):
             place = inside if place is None else place * size + inside
         value = b.take(flat, place, 0)
-        for _, within, weight in corner:
+        outside = b.full((1,) * value.ndim, fill_value, b.dtype(x))
+        for _, within, _ in corner:
             if within is not None:
-                outside = b.full((1,) * value.ndim, fill_value, b.dtype(x))
                 value = b.where(b.reshape(within, (*b.shape(within), *deeper)), value, outside)
+        for _, _, weight in corner:
             if weight is not None:
                 value = value * b.reshape(weight, (*b.shape(weight), *deeper))
         total = value if total is None else total + value

@@ -59,6 +59,16 @@ def sparse_crossentropy_axis_1(target, output, from_logits, axis):
     return -np.take_along_axis(logs, target[:, None], 1)[:, 0]
 
 
+def sparsemax(x, axis=-1):
+    """The nearest point of the simplex: the threshold found by bisection."""
+    low, high = x.min(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
+    for _ in range(100):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
 def gaussian(size: int, sigma: float) -> np.ndarray:
     places = np.arange(size) - (size - 1) / 2
     values = np.exp(-(places**2) / (2 * sigma**2))

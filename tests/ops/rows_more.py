@@ -175,7 +175,8 @@ row("rearrange", F(2, 3, 4), "a b c -> (a b) 1 c", _reference=lambda x, p: x.res
 
 for _op in "segment_sum segment_max segment_min segment_prod".split():
     row(_op, F(6, 2), np.int32([0, 0, 1, 3, 3, 3]), num_segments=4)
-    row(_op, F(6), np.int32([2, 0, 1, 0, 2, 2]), _jit=False, _unknown=False)
+row("segment_sum", F(6), np.int32([2, 0, 1, 0, 2, 2]), _jit=False, _unknown=False,
+    _reference=lambda x, i: np.bincount(i, x))
 row("segment_sum", F(4), np.int32([0, -1, 5, 1]), num_segments=2, _reference=lambda x, i, num_segments:
     x[[0, 3]])
 row("unique", N(10), _gradient=False, _jit=False, _unknown=False)
@@ -197,8 +198,8 @@ for _interpolation in "nearest bilinear bicubic lanczos3 lanczos5".split():
             data_format="channels_last", _atol=1e-4)
 row("image.resize", F(2, 3, 5, 6), (7, 3), data_format="channels_first")
 row("image.resize", F(2, 6, 8, 3), (3, 3), crop_to_aspect_ratio=True)
-row("image.resize", F(2, 6, 9, 3), (4, 4), pad_to_aspect_ratio=True, fill_value=2.0)
-row("image.resize", N(2, 4, 4, 1, low=0, high=255), (3, 3), _gradient=False)
+row("image.resize", F(2, 6, 8, 3), (4, 4), pad_to_aspect_ratio=True, fill_value=2.0)
+row("image.resize", N(2, 4, 4, 1, low=0, high=255), (3, 3), _gradient=False, _atol=1)
 row("image.scale_and_translate", F(3, 4), (4, 5), np.float32([1.5, 2]), np.float32([0.3, -0.2]), (0, 1), "linear")
 row("image.scale_and_translate", F(6, 8), (4, 5), np.float32([0.5, 0.7]), np.float32([0.3, -0.2]), (0, 1), "cubic")
 row("image.pad_images", F(2, 4, 5, 3), top_padding=1, left_padding=2, target_height=8, target_width=8)
@@ -214,7 +215,7 @@ for _mode in "constant nearest wrap mirror reflect".split():
     for _order in (0, 1):
         row("image.map_coordinates", F(5, 6), U(2, 7, low=-8, high=12), _order, _mode, 3.0, _atol=1e-4,
             _gradient=False, _unknown=False)
-_T = np.float32([[1, 0.1, -0.5, 0.2, 0.9, 0.3, 0, 0], [0.8, -0.2, 0.4, 0.1, 1.1, -1, 0.01, -0.02]])
+_T = np.float32([[1, 0.1, -0.5, 0.2, 0.9, 0.3, 0, 0], [0.8, -0.2, 0.4, 0.1, 1.1, -1, 0, 0]])
 for _mode in "constant nearest wrap reflect".split():
     row("image.affine_transform", F(2, 5, 6, 3), _T, fill_mode=_mode, fill_value=2.0, _atol=1e-4, _gradient=False)
 row("image.affine_transform", F(5, 6, 3), _T[0], "nearest", _gradient=False, _unknown="first")

@@ -29,7 +29,17 @@ def find(name: str, module: Any = ops) -> Any:
     return module
 
 
+_references: dict[int, Any] = {}
+
+
 def oracle(row: Row) -> Any:
+    """The right answer, computed once for all engines."""
+    if id(row) not in _references:
+        _references[id(row)] = _oracle(row)
+    return _references[id(row)]
+
+
+def _oracle(row: Row) -> Any:
     args, kwargs = row.inputs()
     if row.reference is not None:
         wide = tree.map_structure(_widened, (args, kwargs))
@@ -88,7 +98,7 @@ def test_gradient_is_that_of_finite_differences(row: Row, engine: str) -> None:
         given = tree.pack_sequence_as((args, kwargs), leaves)
         parts = [leaf for leaf in tree.flatten(find(row.op)(*given[0], **given[1]))
                  if ops.dtype(leaf) == "float64"]
-        return sum(ops.sum(part * _weights(part.shape)) for part in parts)
+        return sum(ops.sum(ops.multiply(part, _weights(part.shape))) for part in parts)
 
     values = [flat[i] for i in places]
     directions = [rng.normal(size=v.shape) for v in values]
