@@ -89,6 +89,7 @@ RESHAPING = [
     row("ZeroPadding3D", lambda L: L.ZeroPadding3D(1), VOL),
     row("UpSampling1D", lambda L: L.UpSampling1D(3), SEQ, time=True),
     row("UpSampling2D", lambda L: L.UpSampling2D((1, 2)), IMG),
+    row("UpSampling2D bilinear", lambda L: L.UpSampling2D(2, interpolation="bilinear"), IMG),
     row("UpSampling3D", lambda L: L.UpSampling3D(2), VOL),
 ]
 FIRST = {"data_format": "channels_first"}
