@@ -81,7 +81,7 @@ class ArrayData:
         if self.shuffle == "batch":
             starts = np.arange(self.whole_epoch) * self.batch_size
             rng.shuffle(starts[:-1])
-            pieces = [np.arange(s, min(s + self.batch_size, self.rows)) for s in starts]
+            pieces = [np.arange(s, min(s + self.batch_size, self.rows)) for s in starts.tolist()]
             return np.concatenate(pieces).astype(np.int32)
         return rng.permutation(self.rows).astype(np.int32)
 
