@@ -12,6 +12,7 @@ from hornbeam.optimizers.adam_family import Lamb, Lion, Nadam
 from hornbeam.optimizers.descent import SGD, Adadelta, Adagrad, RMSprop
 from hornbeam.optimizers.ftrl import Ftrl
 from hornbeam.optimizers.loss_scale import LossScaleOptimizer
+from hornbeam.optimizers.multi import MultiOptimizer, OptimizerMap
 from hornbeam.optimizers.muon import Muon
 from hornbeam.optimizers.optimizer import Optimizer
 from hornbeam.optimizers.schedule_free import ScheduleFreeAdamW
@@ -30,6 +31,7 @@ ALL_CLASSES: tuple[type[Optimizer], ...] = (
     Lamb,
     Lion,
     LossScaleOptimizer,
+    MultiOptimizer,
     Muon,
     Nadam,
     RMSprop,
@@ -107,9 +109,11 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "deserialize",

@@ -113,12 +113,12 @@ class AdamW(Adam):
 
     Args:
         learning_rate: a number, a schedule or a function, see `Optimizer`.
+        weight_decay: each update also takes ``learning_rate * weight_decay`` of the variable away.
         beta_1: how slowly the mean of the gradients moves.
         beta_2: how slowly the mean of their squares moves.
         epsilon: keeps the denominator from zero.
         amsgrad: whether to divide by the largest size so far.
-        weight_decay: see `Optimizer`, as all arguments below.
-        clipnorm: the largest norm of the gradient of one variable.
+        clipnorm: see `Optimizer`, as all arguments below: the largest norm of one gradient.
         clipvalue: the largest absolute value in a gradient.
         global_clipnorm: the largest norm of all gradients together.
         use_ema: whether to keep moving averages of the variables.
@@ -141,11 +141,11 @@ class AdamW(Adam):
     def __init__(
         self,
         learning_rate: Any = 0.001,
+        weight_decay: float | None = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-07,
         amsgrad: bool = False,
-        weight_decay: float | None = 0.004,
         clipnorm: float | None = None,
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,

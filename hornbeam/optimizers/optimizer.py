@@ -316,7 +316,10 @@ class Optimizer(OptimizerState):
         for gradient, variable in overwritten:
             variable.assign(gradient)
         chosen = [v for _, v in kept]
-        values = [g if hasattr(g, "dtype") else ops.convert_to_tensor(g, v.dtype) for g, v in kept]
+        backend = self._backend()
+        values = [
+            g if backend.is_array(g) else ops.cast(backend.asarray(g), v.dtype) for g, v in kept
+        ]
         if self.loss_scale_factor is not None:
             values = [g / self.loss_scale_factor for g in values]
         if self.gradient_accumulation_steps:

@@ -23,6 +23,8 @@ ONE_HOT = np.eye(C, dtype=np.float32)[LABEL]
 PROB = PRED / PRED.sum(-1, keepdims=True)
 UNIT = PRED / np.linalg.norm(PRED, axis=-1, keepdims=True)
 LOGIT = PRED * 6 - 3
+SEQUENCE = np.array([[1, 2, 0], [1, 1, 2], [3, 0, 0], [2, 1, 3], [1, 0, 0], [2, 3, 0]])
+FRAMES = rng.random((N, 7, C)).astype(np.float32)
 WEIGHT = rng.random(N).astype(np.float32)
 MASK = np.array([True, False, True, True, False, True])
 
@@ -58,6 +60,7 @@ ROWS = [
     ("Dice", {"axis": (1,)}, ONE_HOT, PRED),
     ("Tversky", {"alpha": 0.3, "beta": 0.6}, ONE_HOT, PRED),
     ("Tversky", {"axis": -1}, ONE_HOT, PRED),
+    ("CTC", {}, SEQUENCE, FRAMES),
     ("Circle", {}, LABEL, UNIT),
     ("Circle", {"gamma": 2.0, "margin": 0.2, "remove_diagonal": False}, LABEL, UNIT),
 ]

@@ -256,6 +256,32 @@ def test_state_can_be_stored_and_loaded():
         optimizers.Adam().load_own_variables(store)
 
 
+def test_different_optimizers_for_different_variables():
+    first, grads = data(5)
+    results = []
+    for library in (keras, hornbeam):
+        chosen = library.optimizers.OptimizerMap(
+            library.optimizers.SGD(0.1), {"v[12]": library.optimizers.Adam(0.01)}
+        )
+        both = library.optimizers.MultiOptimizer(chosen, loss_scale_factor=2.0)
+        trained = variables(library, first)
+        both.build(trained)
+        for gradients in grads:
+            both.apply(gradients, trained)
+        results.append((trained, both.variables))
+    assert distance(results[1][0], results[0][0]) < 1e-5
+    assert distance(results[1][1], results[0][1]) < 1e-5
+    again = optimizers.deserialize(optimizers.serialize(both))
+    again.build(trained)
+    assert [type(o).__name__ for o in again.optimizers] == ["Adam", "SGD"]
+    assert {o.loss_scale_factor for o in again.optimizers} == {2.0}
+    with pytest.raises(AttributeError, match="has no learning rate of its own"):
+        _ = again.learning_rate
+    chosen["v1"] = optimizers.SGD()
+    with pytest.raises(InputError, match=r"matches several keys of the OptimizerMap"):
+        chosen["a/v1"]
+
+
 W = np.ones(2, np.float32)
 
 
