@@ -127,10 +127,10 @@ def test_importing_alone_is_quick() -> None:
 
 
 LAYERS_OF_THE_HOUSE = [
-    "_version dtypes errors naming tree",
+    "_version dtypes errors naming settings tracebacks tree",
     "backends saving.objects",
     "dtype_policies saving.identifiers",
-    "config ops",
+    "backend config ops",
     "variables autodiff random",
     "activations constraints initializers regularizers",
     "layers losses metrics mixed_precision optimizers utils.batches",
