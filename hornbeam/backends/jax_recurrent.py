@@ -33,7 +33,7 @@ def lstm_states(
         (output states of all steps (time, batch, units), last cell state).
     """
     valid = None if mask is None else mask[..., None].astype(projected.dtype)
-    return _states(projected, h, c, recurrent_kernel, valid)  # type: ignore[no-any-return]
+    return _jitted(projected, h, c, recurrent_kernel, valid)  # type: ignore[no-any-return]
 
 
 def _gates(z: Array) -> tuple[Array, Array, Array, Array]:
@@ -111,3 +111,4 @@ def _backward(saved: Any, cotangents: Any) -> Any:
 
 
 _states.defvjp(_forward, _backward)
+_jitted = jax.jit(_states)  # else every eager call would trace and compile the scan anew
