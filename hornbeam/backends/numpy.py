@@ -143,7 +143,7 @@ class NumpyBackend(Backend):
         return np.linalg.cholesky(x)
 
     def qr(self, x: Array, mode: str) -> Any:
-        return tuple(np.linalg.qr(x, mode))
+        return tuple(np.linalg.qr(x, "complete" if mode == "complete" else "reduced"))
 
     def svd(self, x: Array, full_matrices: bool) -> Any:
         return tuple(np.linalg.svd(x, full_matrices))

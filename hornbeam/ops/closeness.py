@@ -158,7 +158,7 @@ def largest_number(dtype: str) -> float:
     """The largest finite number of a float dtype."""
     import ml_dtypes
 
-    return float(ml_dtypes.finfo(dtype).max)
+    return float(ml_dtypes.finfo(dtype).max)  # type: ignore[no-untyped-call]
 
 
 @op("?*condlist *choicelist default", dtype=rules.promote)
@@ -194,7 +194,7 @@ def select(
             f"{len(condlist)} conditions and {len(choicelist)} choices."
         )
     result = b.asarray(default) if isinstance(default, (int, float)) else default
-    result = result if b.dtype(result) == b.dtype(choicelist[0]) else b.cast(result, b.dtype(choicelist[0]))
+    result = b.cast(result, b.dtype(choicelist[0]))
     for condition, choice in zip(reversed(condlist), reversed(choicelist), strict=True):
         result = b.where(b.cast(condition, "bool"), choice, result)
     return result
@@ -246,7 +246,11 @@ def ldexp(b: Backend, x1: ArrayLike, x2: ArrayLike) -> Array:
     whole = b.cast(x2, "int32")
     half = b.floor_divide(whole, 2)  # in two steps, so that the power itself does not overflow
     two = b.full_like(x1, 2.0)
-    return x1 * b.power(two, b.cast(half, b.dtype(x1))) * b.power(two, b.cast(whole - half, b.dtype(x1)))
+    return (
+        x1
+        * b.power(two, b.cast(half, b.dtype(x1)))
+        * b.power(two, b.cast(whole - half, b.dtype(x1)))
+    )
 
 
 @op("x1 x2", dtype=rules.floating, elementwise=True)

@@ -56,7 +56,9 @@ def view_as_complex(b: Backend, x: ArrayLike) -> Array:
     [(1+2j)]
     """
     if x.ndim < 1 or b.shape(x)[-1] != 2:
-        raise InputError(f"view_as_complex() needs an array of shape (..., 2), got {tuple(x.shape)}.")
+        raise InputError(
+            f"view_as_complex() needs an array of shape (..., 2), got {tuple(x.shape)}."
+        )
     return b.make_complex(x[..., 0], x[..., 1])
 
 

@@ -136,14 +136,18 @@ def ctc_decode(
     ([[[1, -1, -1]]], [[-9.0]])
     """
     if inputs.ndim != 3:
-        raise InputError(f"ctc_decode() needs shape (batch, time, classes), got {tuple(inputs.shape)}.")
+        raise InputError(
+            f"ctc_decode() needs shape (batch, time, classes), got {tuple(inputs.shape)}."
+        )
     lengths = b.cast(sequence_lengths, "int32")
     if strategy == "greedy":
         return _greedy(b, inputs, lengths, merge_repeated, mask_index)
     if strategy != "beam_search":
         raise InputError(f"`strategy` must be 'greedy' or 'beam_search', got {strategy!r}.")
     if top_paths > beam_width:
-        raise InputError(f"top_paths={top_paths} needs a `beam_width` of as many, got {beam_width}.")
+        raise InputError(
+            f"top_paths={top_paths} needs a `beam_width` of as many, got {beam_width}."
+        )
     logs = b.log_softmax(inputs, axis=-1)
     labels, scores = b.vmap(
         lambda row, length: _beam(b, row, length, beam_width, top_paths, mask_index)
@@ -234,7 +238,9 @@ def _extended(
     full = b.greater_equal(counts, steps)
     grown = b.where(b.expand_dims(full, -1), b.zeros_like(grown) + _NEVER, grown)
     # the best of what stays and what grows
-    flat = b.concatenate([b.logaddexp(stay_blank, stay_label), b.reshape(grown, (width * classes,))], 0)
+    flat = b.concatenate(
+        [b.logaddexp(stay_blank, stay_label), b.reshape(grown, (width * classes,))], 0
+    )
     _, order = b.top_k(flat, width)
     order = b.cast(order, "int32")
     grows = b.greater_equal(order, width)

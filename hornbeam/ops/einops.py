@@ -15,7 +15,7 @@ Groups = list[list[str]]
 
 
 @op("tensor", dtype=rules.same)
-def rearrange(b: Backend, tensor: ArrayLike, pattern: str, **axes_lengths: int) -> Array:
+def rearrange(b: Backend, /, tensor: ArrayLike, pattern: str, **axes_lengths: int) -> Array:
     """Axes split, reordered and joined as a pattern says.
 
     Args:
@@ -115,7 +115,9 @@ def _sizes(
             )
         wrong = whole % known if open_names else whole - known
         if isinstance(wrong, int) and wrong:
-            raise InputError(f"Pattern {pattern!r}: an axis of size {whole} is not {known} times ....")
+            raise InputError(
+                f"Pattern {pattern!r}: an axis of size {whole} is not {known} times ...."
+            )
         sizes |= {name: lengths[name] for name in group if name in lengths}
         if open_names:
             sizes[open_names[0]] = whole // known

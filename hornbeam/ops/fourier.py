@@ -195,7 +195,9 @@ def _window(b: Backend, window: Any, length: int, fft_length: int, dtype: str) -
         return b.ones((fft_length,), dtype)
     if isinstance(window, str):
         if window not in ("hann", "hamming"):
-            raise InputError(f"`window` must be 'hann', 'hamming', an array or None, got {window!r}.")
+            raise InputError(
+                f"`window` must be 'hann', 'hamming', an array or None, got {window!r}."
+            )
         base = 0.5 if window == "hann" else 0.54
         values: Any = base - (1 - base) * np.cos(2 * np.pi * np.arange(length) / length)
     else:

@@ -67,9 +67,7 @@ def _whole(b: Backend, indices: Array) -> Array:
 
 
 @op("x ?indices", dtype=rules.same)
-def take_along_axis(
-    b: Backend, x: ArrayLike, indices: ArrayLike, axis: int | None = None
-) -> Array:
+def take_along_axis(b: Backend, x: ArrayLike, indices: ArrayLike, axis: int | None = None) -> Array:
     """For each line along an axis, its entries at places of its own.
 
     Args:
@@ -133,7 +131,9 @@ def _combined(b: Backend, how: str | None, x: Array, index: tuple[Array, ...], n
 def _depth(b: Backend, indices: Array) -> int:
     depth = b.shape(indices)[-1]
     if not isinstance(depth, int):
-        raise InputError("The last axis of `indices` must have a known size: one entry for each axis.")
+        raise InputError(
+            "The last axis of `indices` must have a known size: one entry for each axis."
+        )
     return depth
 
 
@@ -176,7 +176,9 @@ def scatter_update(
     """
     if reduction not in _REDUCTIONS:
         known = ", ".join(map(repr, _REDUCTIONS))
-        raise InputError(f"`reduction` of scatter_update() must be one of {known}, got {reduction!r}.")
+        raise InputError(
+            f"`reduction` of scatter_update() must be one of {known}, got {reduction!r}."
+        )
     index = _columns(_whole(b, indices), _depth(b, indices))
     return _combined(b, reduction, inputs, index, b.cast(updates, b.dtype(inputs)))
 
@@ -222,9 +224,7 @@ def slice(b: Backend, inputs: ArrayLike, start_indices: Any, shape: Sequence[int
 
 
 @op("inputs ?updates", dtype=rules.same)
-def slice_update(
-    b: Backend, inputs: ArrayLike, start_indices: Any, updates: ArrayLike
-) -> Array:
+def slice_update(b: Backend, inputs: ArrayLike, start_indices: Any, updates: ArrayLike) -> Array:
     """`inputs` with a block replaced, from a start that may be computed.
 
     Args:

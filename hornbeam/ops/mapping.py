@@ -74,7 +74,10 @@ def _depths(signature: str) -> list[int]:
 
 
 def _mapped(
-    b: Backend, apply: Callable[[Sequence[Array]], Any], arrays: Sequence[Array], cores: Sequence[int]
+    b: Backend,
+    apply: Callable[[Sequence[Array]], Any],
+    arrays: Sequence[Array],
+    cores: Sequence[int],
 ) -> Any:
     loops = [b.shape(x)[: x.ndim - core] for x, core in zip(arrays, cores, strict=True)]
     if any(x.ndim < core for x, core in zip(arrays, cores, strict=True)):

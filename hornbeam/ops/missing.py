@@ -214,7 +214,9 @@ def nanargmax(b: Backend, x: ArrayLike, axis: int | None = None, keepdims: bool 
     2
     """
     if not _may_be_nan(b, x):
-        return b.argmax(b.cast(x, "int32") if b.dtype(x) == "bool" else x, axis=axis, keepdims=keepdims)
+        return b.argmax(
+            b.cast(x, "int32") if b.dtype(x) == "bool" else x, axis=axis, keepdims=keepdims
+        )
     place = b.cast(b.argmax(_with(b, x, -float("inf")), axis=axis, keepdims=keepdims), "int32")
     return b.where(_only_nan(b, x, axis, keepdims), b.full_like(place, -1), place)
 
@@ -238,7 +240,9 @@ def nanargmin(b: Backend, x: ArrayLike, axis: int | None = None, keepdims: bool 
     1
     """
     if not _may_be_nan(b, x):
-        return b.argmin(b.cast(x, "int32") if b.dtype(x) == "bool" else x, axis=axis, keepdims=keepdims)
+        return b.argmin(
+            b.cast(x, "int32") if b.dtype(x) == "bool" else x, axis=axis, keepdims=keepdims
+        )
     place = b.cast(b.argmin(_with(b, x, float("inf")), axis=axis, keepdims=keepdims), "int32")
     return b.where(_only_nan(b, x, axis, keepdims), b.full_like(place, -1), place)
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import settings
-from hornbeam import settings
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError, UnsupportedError
 from hornbeam.ops import rules

@@ -24,7 +24,7 @@ def _pairs(kernel_size: Any, dilation: Any, padding: Any, stride: Any) -> list[t
     pads = (padding, padding) if isinstance(padding, int) else tuple(padding)
     if len(pads) != 2 or any(not isinstance(p, int) or p < 0 for p in pads):
         raise InputError(f"`padding` must be an int of 0 or more, or two of them, got {padding!r}.")
-    return [*sizes, pads]  # type: ignore[list-item]
+    return [*sizes, pads]
 
 
 @op("x", dtype=rules.same)
@@ -55,7 +55,9 @@ def unfold(
     (1, 18, 4)
     """
     if x.ndim != 4:
-        raise InputError(f"unfold() needs shape (batch, channels, height, width), got {tuple(x.shape)}.")
+        raise InputError(
+            f"unfold() needs shape (batch, channels, height, width), got {tuple(x.shape)}."
+        )
     kernel, dilations, strides, pads = _pairs(kernel_size, dilation, padding, stride)
     batch, channels, *_ = b.shape(x)
     x = b.pad(x, ((0, 0), (0, 0), (pads[0], pads[0]), (pads[1], pads[1])), "constant", 0)
@@ -224,7 +226,9 @@ def depth_to_space(
     return b.reshape(b.transpose(x, (0, 1, 3, 2, 4, 5)), (n, *large, kept))
 
 
-def _adaptive(b: Backend, inputs: Array, output_size: Any, data_format: str | None, pool: Any) -> Array:
+def _adaptive(
+    b: Backend, inputs: Array, output_size: Any, data_format: str | None, pool: Any
+) -> Array:
     """`pool(x, axis, bounds)` along each spatial axis, with the bounds of its parts."""
     plan = windows.plan(inputs.ndim - 2, 1, 1, data_format)
     sizes = windows.spread(output_size, plan.ndim, "output_size")

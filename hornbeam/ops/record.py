@@ -85,7 +85,8 @@ class OpRecord:
         self.fn = fn
         self.rule = rule
         self.primitive = primitive
-        self.adapter = not primitive and (fn.__name__ in ARRAY_PRIMITIVES or hasattr(Backend, fn.__name__))
+        taken = fn.__name__ in ARRAY_PRIMITIVES or hasattr(Backend, fn.__name__)
+        self.adapter = taken and not primitive
         self.elementwise = elementwise
         parameters = list(inspect.signature(fn).parameters.values())[1:]
         self.signature = inspect.Signature(parameters)

@@ -30,7 +30,12 @@ def image_layout(x: Array, data_format: str | None, op_name: str, ndim: int = 4)
 
 
 def batched_last(
-    b: Backend, x: Array, data_format: str | None, op_name: str, apply: Callable[[Array], Array], ndim: int = 4
+    b: Backend,
+    x: Array,
+    data_format: str | None,
+    op_name: str,
+    apply: Callable[[Array], Array],
+    ndim: int = 4,
 ) -> Array:
     """`apply` to images as (batch, *spatial, channels); the result in the layout of the argument."""
     first = image_layout(x, data_format, op_name, ndim)
@@ -72,7 +77,14 @@ def _kernel(b: Backend, x: Array, method: str) -> Array:
 
 
 def sampling_matrix(
-    b: Backend, size: Any, wanted: Any, scale: Any, shift: Any, method: str, antialias: bool, dtype: str
+    b: Backend,
+    size: Any,
+    wanted: Any,
+    scale: Any,
+    shift: Any,
+    method: str,
+    antialias: bool,
+    dtype: str,
 ) -> Array:
     """The weights (wanted, size) of input values in each output value along one axis."""
     out_places = b.reshape(b.arange(0, wanted, 1, dtype), (-1, 1)) + 0.5
@@ -82,7 +94,8 @@ def sampling_matrix(
     weights = _kernel(b, b.abs(samples - inputs) / spread, method)
     total = b.sum(weights, axis=1, keepdims=True)
     usable = b.greater(b.abs(total), 1000.0 * 2.0**-23)
-    weights = b.where(usable, weights / b.where(usable, total, b.ones_like(total)), b.zeros_like(weights))
+    divided = weights / b.where(usable, total, b.ones_like(total))
+    weights = b.where(usable, divided, b.zeros_like(weights))
     inside = b.logical_and(b.greater_equal(samples, -0.5), b.less_equal(samples, size - 0.5))
     return b.where(inside, weights, b.zeros_like(weights))
 
@@ -93,7 +106,9 @@ def _along_axis(b: Backend, x: Array, matrix: Array, axis: int) -> Array:
     return b.moveaxis(b.matmul(moved, b.transpose(matrix)), -1, axis)
 
 
-def _resized_axis(b: Backend, x: Array, axis: int, wanted: int, method: str, antialias: bool) -> Array:
+def _resized_axis(
+    b: Backend, x: Array, axis: int, wanted: int, method: str, antialias: bool
+) -> Array:
     size = b.shape(x)[axis]
     if not isinstance(size, int) and b.symbolic:
         return b.zeros([wanted if a == axis else n for a, n in enumerate(b.shape(x))], b.dtype(x))
@@ -155,7 +170,9 @@ def resize(
     (2, 4, 4, 3)
     """
     if interpolation not in METHODS:
-        raise InputError(f"`interpolation` must be one of {', '.join(METHODS)}, got {interpolation!r}.")
+        raise InputError(
+            f"`interpolation` must be one of {', '.join(METHODS)}, got {interpolation!r}."
+        )
     if len(size) != 2 or not all(isinstance(n, (int, np.integer)) and n > 0 for n in size):
         raise InputError(f"`size` must be (height, width), two positive ints, got {size!r}.")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
@@ -249,10 +266,16 @@ def scale_and_translate(
     ... ).shape
     (8, 8)
     """
-    kinds = {"linear": "bilinear", "trilinear": "bilinear", "triangle": "bilinear", "cubic": "bicubic"}
+    kinds = {
+        "linear": "bilinear",
+        "trilinear": "bilinear",
+        "triangle": "bilinear",
+        "cubic": "bicubic",
+    }
     kind = {**kinds, "tricubic": "bicubic"}.get(method, method)
     if kind not in METHODS or kind == "nearest":
-        raise InputError(f"`method` must be 'linear', 'cubic', 'lanczos3' or 'lanczos5', got {method!r}.")
+        known = "'linear', 'cubic', 'lanczos3' or 'lanczos5'"
+        raise InputError(f"`method` of scale_and_translate() must be {known}, got {method!r}.")
     if len(output_shape) != images.ndim:
         raise InputError(
             f"`output_shape` {tuple(output_shape)} must have {images.ndim} entries, one for each axis."
@@ -290,7 +313,9 @@ def _ends(
     assert before is not None
     assert after is not None
     if any(isinstance(n, int) and n < 0 for n in (before, after)):
-        raise InputError(f"{names} do not fit an axis of size {size}: {before} and {after} at its ends.")
+        raise InputError(
+            f"{names} do not fit an axis of size {size}: {before} and {after} at its ends."
+        )
     return before, after
 
 

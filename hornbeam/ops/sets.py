@@ -109,15 +109,25 @@ def _how_many(b: Backend, fresh: Array) -> Any:
     return int(b.to_numpy(b.sum(b.cast(fresh, "int32"), axis=None, keepdims=False)))
 
 
-def _first_places(b: Backend, fresh: Array, group: Array, order: Array, n: Any, count: Any) -> Array:
+def _first_places(
+    b: Backend, fresh: Array, group: Array, order: Array, n: Any, count: Any
+) -> Array:
     """For each of `count` groups the place of its first value; of the first group for those missing."""
-    target = b.where(fresh, b.minimum(group, b.zeros_like(group) + count), b.zeros_like(group) + count)
+    target = b.where(
+        fresh, b.minimum(group, b.zeros_like(group) + count), b.zeros_like(group) + count
+    )
     start = b.zeros((count + 1,), "int32") + order[:1]
     return b.scatter_set(start, (target,), order)[:count]
 
 
 def _values(
-    b: Backend, rows: Array, places: Array, group: Array, count: Any, fill_value: Any, axis: int | None
+    b: Backend,
+    rows: Array,
+    places: Array,
+    group: Array,
+    count: Any,
+    fill_value: Any,
+    axis: int | None,
 ) -> Array:
     values = b.take(rows, places, 0)
     if fill_value is not None:

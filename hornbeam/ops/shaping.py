@@ -121,7 +121,9 @@ def moveaxis(b: Backend, x: ArrayLike, source: Axis, destination: Axis) -> Array
     sources = axes_of(source, x.ndim, "moveaxis")
     places = axes_of(destination, x.ndim, "moveaxis")
     if len(sources) != len(places):
-        raise InputError(f"moveaxis() needs as many places as axes, got {source} and {destination}.")
+        raise InputError(
+            f"moveaxis() needs as many places as axes, got {source} and {destination}."
+        )
     order = [a for a in range(x.ndim) if a not in sources]
     for place, moved in sorted(zip(places, sources, strict=True)):
         order.insert(place, moved)
@@ -270,7 +272,9 @@ def pad(
     if mode not in modes:
         raise InputError(f"`mode` of pad() must be one of {', '.join(modes)}, got {mode!r}.")
     if constant_values is not None and mode != "constant":
-        raise InputError(f"`constant_values` of pad() goes with mode='constant', not with {mode!r}.")
+        raise InputError(
+            f"`constant_values` of pad() goes with mode='constant', not with {mode!r}."
+        )
     widths = pad_widths(pad_width, x.ndim)
     if mode == "constant":
         return b.pad(x, widths, "constant", 0 if constant_values is None else constant_values)

@@ -17,9 +17,7 @@ METHODS = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 @op("x weights", dtype=rules.mean_of_all)
-def average(
-    b: Backend, x: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None
-) -> Array:
+def average(b: Backend, x: ArrayLike, axis: Axis = None, weights: ArrayLike | None = None) -> Array:
     """Weighted mean over axes.
 
     Args:
@@ -201,7 +199,9 @@ def _along(b: Backend, rows: Array, places: Array) -> Array:
 def _at_known_places(b: Backend, rows: Array, q: Any, n: int, method: str) -> Array:
     places = q * (n - 1)
     low, high = np.floor(places), np.ceil(places)
-    lower, higher = (b.take(rows, b.asarray(p.astype(np.int32)), rows.ndim - 1) for p in (low, high))
+    lower, higher = (
+        b.take(rows, b.asarray(p.astype(np.int32)), rows.ndim - 1) for p in (low, high)
+    )
     weight = b.cast(b.asarray((places - low).astype(np.float32)), b.dtype(rows))
     if b.dtype(rows) == "float64":
         weight = b.asarray(places - low)
@@ -312,6 +312,8 @@ def bincount(
     length = _largest(b, x, minlength)
     if weights is None:
         weights = b.ones(b.shape(x), "int32")
+    elif b.dtype(weights) == "bool":
+        weights = b.cast(weights, "int32")
     if x.ndim == 1:
         return b.scatter_add(b.zeros((length,), b.dtype(weights)), (x,), weights)
     rows = b.shape(x)[0]
@@ -327,7 +329,9 @@ def _largest(b: Backend, x: Array, minlength: int) -> Any:
     if not b.is_concrete(x):
         if minlength:
             return minlength  # compiled code has to know the length
-        raise InputError("bincount() in compiled code needs `minlength` as the length of the result.")
+        raise InputError(
+            "bincount() in compiled code needs `minlength` as the length of the result."
+        )
     if 0 in tuple(x.shape):
         return minlength
     return max(int(b.to_numpy(b.max(x, axis=None, keepdims=False))) + 1, minlength)
@@ -351,7 +355,8 @@ def corrcoef(b: Backend, x: ArrayLike) -> Array:
     """
     rows = b.reshape(x, (1, -1)) if x.ndim < 2 else x
     away = rows - b.mean(rows, axis=1, keepdims=True)
-    covariance = b.matmul(away, b.conj(b.transpose(away)) if "complex" in b.dtype(x) else b.transpose(away))
+    turned = b.transpose(away)
+    covariance = b.matmul(away, b.conj(turned) if "complex" in b.dtype(x) else turned)
     spread = b.sqrt(b.diagonal(covariance))
     out = covariance / b.expand_dims(spread, 1) / b.expand_dims(spread, 0)
     if "complex" not in b.dtype(x):
@@ -382,7 +387,9 @@ def correlate(b: Backend, x1: ArrayLike, x2: ArrayLike, mode: str = "valid") -> 
     [2.0, 3.0]
     """
     if x1.ndim != 1 or x2.ndim != 1:
-        raise InputError(f"correlate() takes two arrays of one dimension, got {x1.ndim} and {x2.ndim}.")
+        raise InputError(
+            f"correlate() takes two arrays of one dimension, got {x1.ndim} and {x2.ndim}."
+        )
     if mode not in ("valid", "same", "full"):
         raise InputError(f"`mode` of correlate() must be 'valid', 'same' or 'full', got {mode!r}.")
     m, n = b.shape(x1)[0], b.shape(x2)[0]

@@ -340,7 +340,8 @@ def elastic_transform(
         from hornbeam.random import draw_seed
 
         batch, height, width, _ = b.shape(x)
-        noise = b.cast(b.random_normal(draw_seed(seed, b), (batch, height, width, 2), "float32"), b.dtype(x))
+        noise = b.random_normal(draw_seed(seed, b), (batch, height, width, 2), "float32")
+        noise = b.cast(noise, b.dtype(x))
         reach = 2 * math.ceil(2 * sigma) + 1
         moved = alpha * blurred(b, noise, (reach, reach), (sigma, sigma))
         rows, columns = _grid(b, x)

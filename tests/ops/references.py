@@ -116,7 +116,9 @@ def beam_by_enumeration(inputs, lengths, strategy, beam_width, top_paths, merge=
     return np.moveaxis(np.array(labels), 1, 0), np.array(scores)
 
 
-def attention(q, k, v, bias=None, mask=None, scale=None, is_causal=False, attn_logits_soft_cap=None):
+def attention(
+    q, k, v, bias=None, mask=None, scale=None, is_causal=False, attn_logits_soft_cap=None
+):
     """Attention, head by head."""
     groups = q.shape[2] // k.shape[2]
     k, v = np.repeat(k, groups, 2), np.repeat(v, groups, 2)

@@ -42,10 +42,22 @@ for _op in "arcsin arccos arctanh".split():
 row("arccosh", U(3, 4, low=1.1, high=4), _reference=np.arccosh)
 for _op in "arctan2 hypot logaddexp logaddexp2".split():
     row(_op, F(3, 4), F(4), _reference=getattr(np, _op))
-row("logaddexp", np.float32([-np.inf, 1000, 0]), np.float32([-np.inf, 0, 0]), _gradient=False,
-    _dtypes=False, _reference=np.logaddexp)
-row("hypot", np.float32([np.inf, 0, 3e30]), np.float32([1, 0, 4e30]), _gradient=False, _dtypes=False,
-    _reference=np.hypot)
+row(
+    "logaddexp",
+    np.float32([-np.inf, 1000, 0]),
+    np.float32([-np.inf, 0, 0]),
+    _gradient=False,
+    _dtypes=False,
+    _reference=np.logaddexp,
+)
+row(
+    "hypot",
+    np.float32([np.inf, 0, 3e30]),
+    np.float32([1, 0, 4e30]),
+    _gradient=False,
+    _dtypes=False,
+    _reference=np.hypot,
+)
 row("erf", F(3, 4), _reference=special.erf)
 row("erfc", F(3, 4), _reference=special.erfc)
 row("erfinv", U(3, 4, low=-0.9, high=0.9), _reference=special.erfinv)
@@ -83,27 +95,49 @@ for _op in "isnan isinf isfinite isposinf isneginf signbit isreal".split():
     row(_op, np.float32([np.nan, np.inf, -np.inf, 1, -0.0]), _gradient=False, _dtypes=False)
 row("isreal", np.complex64([1, 2j]), _gradient=False, _dtypes=False)
 row("where", B(3, 4), F(4), F(3, 1))
-row("where", B(3, 4), _gradient=False, _jit=False, _unknown=False, _reference=lambda c: np.nonzero(c))
+row(
+    "where",
+    B(3, 4),
+    _gradient=False,
+    _jit=False,
+    _unknown=False,
+    _reference=lambda c: np.nonzero(c),
+)
 row("clip", F(3, 4), -0.5, 0.5)
 row("clip", F(3, 4), F(4), 0.5, _reference=lambda x, a, b: np.minimum(np.maximum(x, a), b))
 
 # ----------------------------------------------------------------------------- reductions
+
+
+def _with_tuples(f):
+    """`f` with a tuple for a list of axes."""
+
+    def reference(x, axis=None, keepdims=False):
+        return f(x, tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims)
+
+    return reference
+
 
 for _op in "sum mean max min amax amin prod var std ptp logsumexp".split():
     for _kwargs in ({}, {"axis": 1}, {"axis": (0, -1), "keepdims": True}, {"axis": [0]}):
         if _op == "ptp" and _kwargs.get("axis") == [0]:
             continue
         if _op == "logsumexp":
-            row(_op, F(2, 3, 4), **_kwargs, _reference=lambda x, axis=None, keepdims=False:
-                special.logsumexp(x, tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims))
+            row(_op, F(2, 3, 4), **_kwargs, _reference=_with_tuples(special.logsumexp))
         else:
-            row(_op, F(2, 3, 4), **_kwargs, _reference=lambda x, axis=None, keepdims=False, f=getattr(np, _op):
-                f(x, tuple(axis) if isinstance(axis, list) else axis, keepdims=keepdims))
+            row(_op, F(2, 3, 4), **_kwargs, _reference=_with_tuples(getattr(np, _op)))
 row("max", F(0, 3), axis=0, initial=2.0, _gradient=False, _dtypes=False)
 row("min", F(4, 3), axis=0, initial=-1.0, _gradient=False, _dtypes=False)
-row("prod", F(4, 3), axis=0, dtype="float16", _rtol=1e-2, _atol=1e-2, _dtypes=False, _gradient=False)
-row("logsumexp", np.float32([-np.inf, -np.inf]), _gradient=False, _dtypes=False,
-    _reference=lambda x: np.float32(-np.inf))
+row(
+    "prod", F(4, 3), axis=0, dtype="float16", _rtol=1e-2, _atol=1e-2, _dtypes=False, _gradient=False
+)
+row(
+    "logsumexp",
+    np.float32([-np.inf, -np.inf]),
+    _gradient=False,
+    _dtypes=False,
+    _reference=lambda x: np.float32(-np.inf),
+)
 for _op in "all any count_nonzero".split():
     row(_op, B(3, 4), _gradient=False)
     row(_op, B(3, 4), axis=1, _gradient=False)
@@ -147,8 +181,14 @@ row("pad", F(3, 4), ((1, 2), (0, 1)), constant_values=2)
 for _mode in "reflect symmetric".split():
     row("pad", F(3, 4), ((2, 1), (0, 3)), mode=_mode, _unknown=False)
 for _mode in "edge wrap".split():
-    row("pad", F(3, 4), ((2, 1), (0, 3)), mode=_mode, _unknown=False,
-        _reference=lambda x, w, mode: np.pad(x, w, mode))
+    row(
+        "pad",
+        F(3, 4),
+        ((2, 1), (0, 3)),
+        mode=_mode,
+        _unknown=False,
+        _reference=lambda x, w, mode: np.pad(x, w, mode),
+    )
 row("pad", F(2), ((5, 7),), mode="reflect", _reference=lambda x, w, mode: np.pad(x, w, mode))
 row("tile", F(3, 4), 2)
 row("tile", F(3, 4), (2, 1, 3))
@@ -202,8 +242,14 @@ row("take_along_axis", F(3, 4), N(5, low=0, high=12), _reference=lambda x, i: x.
 row("scatter", N(4, 1, low=0, high=5), F(4, 2), (5, 2))
 row("scatter", N(4, 2, low=0, high=3), F(4), (3, 3))
 for _reduction in (None, "add", "max", "min", "mul"):
-    row("scatter_update", F(5, 2), np.int32([[0], [3], [2]]), F(3, 2), _gradient=_reduction in (None, "add"),
-        reduction=_reduction)
+    row(
+        "scatter_update",
+        F(5, 2),
+        np.int32([[0], [3], [2]]),
+        F(3, 2),
+        _gradient=_reduction in (None, "add"),
+        reduction=_reduction,
+    )
 row("scatter_update", F(5), np.int32([[0], [3], [0]]), F(3), reduction="max", _gradient=False)
 row("slice", F(3, 4), (1, 0), (2, 3), _unknown=False)
 row("slice", F(3, 4), np.int32([1, 1]), (2, 2), _unknown=False)

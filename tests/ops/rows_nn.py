@@ -7,9 +7,7 @@ import numpy as np
 from tests.ops import references as ref
 from tests.ops.table import D, F, N, P, U, row
 
-for (
-    _op
-) in """relu relu6 sigmoid log_sigmoid softplus softsign silu gelu elu selu celu hard_sigmoid
+for _op in """relu relu6 sigmoid log_sigmoid softplus softsign silu gelu elu selu celu hard_sigmoid
 hard_silu hard_tanh hard_shrink soft_shrink tanh_shrink sparse_plus sparse_sigmoid leaky_relu
 squareplus""".split():
     row(_op, F(3, 4))
@@ -42,8 +40,12 @@ row("rms_normalization", F(2, 3, 4), F(4))
 row("rms_normalization", F(2, 3, 4), axis=1, epsilon=0.1)
 for _order in (1, 2, 3):
     row("normalize", F(3, 4), order=_order)
-row("normalize", F(3, 4), order=np.inf, _reference=lambda x, order:
-    x / np.abs(x).max(-1, keepdims=True))
+row(
+    "normalize",
+    F(3, 4),
+    order=np.inf,
+    _reference=lambda x, order: x / np.abs(x).max(-1, keepdims=True),
+)
 row("normalize", F(3, 4), axis=0)
 
 row("binary_crossentropy", U(3, 4), U(3, 4))
@@ -60,8 +62,14 @@ row("categorical_crossentropy", U(3, 4), F(3, 4), from_logits=True)
 row("categorical_crossentropy", U(3, 4, 2), U(3, 4, 2), axis=1)
 row("sparse_categorical_crossentropy", N(3, low=0, high=4), U(3, 4))
 row("sparse_categorical_crossentropy", N(3, 1, low=0, high=4), F(3, 4), from_logits=True)
-row("sparse_categorical_crossentropy", N(3, 2, low=0, high=4), F(3, 4, 2), from_logits=True, axis=1,
-    _reference=ref.sparse_crossentropy_axis_1)
+row(
+    "sparse_categorical_crossentropy",
+    N(3, 2, low=0, high=4),
+    F(3, 4, 2),
+    from_logits=True,
+    axis=1,
+    _reference=ref.sparse_crossentropy_axis_1,
+)
 row("one_hot", N(3, low=-1, high=5), 4, _gradient=False)
 row("one_hot", N(3, 2, low=0, high=4), 4, axis=1, dtype="int32", _gradient=False)
 row("multi_hot", N(3, low=0, high=4), 5, _gradient=False)
@@ -134,14 +142,62 @@ for _padding in ("valid", "same"):
         2,
         _unknown="first",
     )
-    row("max_pool", D(2, 7, 3), 2, None, _padding, "channels_last", _reference=ref.pooled(np.nanmax))
-    row("max_pool", D(2, 7, 6, 3), (3, 2), (2, 1), _padding, "channels_last", _reference=ref.pooled(np.nanmax))
-    row("max_pool", D(1, 2, 5, 4, 5), 2, 2, _padding, "channels_first", _reference=ref.pooled(np.nanmax))
-    row("average_pool", F(2, 7, 3), 2, None, _padding, "channels_last",
-        _reference=ref.pooled(np.nanmean))
-    row("average_pool", F(2, 7, 6, 3), (3, 2), (2, 1), _padding, "channels_last",
-        _reference=ref.pooled(np.nanmean))
-    row("average_pool", F(1, 2, 5, 4, 5), 2, 2, _padding, "channels_first",
-        _reference=ref.pooled(np.nanmean))
-row("conv", F(2, 8, 3), F(3, 3, 4), 1, "causal", "channels_last", 2, _unknown="first",
-    _reference=ref.causal_conv)
+    row(
+        "max_pool", D(2, 7, 3), 2, None, _padding, "channels_last", _reference=ref.pooled(np.nanmax)
+    )
+    row(
+        "max_pool",
+        D(2, 7, 6, 3),
+        (3, 2),
+        (2, 1),
+        _padding,
+        "channels_last",
+        _reference=ref.pooled(np.nanmax),
+    )
+    row(
+        "max_pool",
+        D(1, 2, 5, 4, 5),
+        2,
+        2,
+        _padding,
+        "channels_first",
+        _reference=ref.pooled(np.nanmax),
+    )
+    row(
+        "average_pool",
+        F(2, 7, 3),
+        2,
+        None,
+        _padding,
+        "channels_last",
+        _reference=ref.pooled(np.nanmean),
+    )
+    row(
+        "average_pool",
+        F(2, 7, 6, 3),
+        (3, 2),
+        (2, 1),
+        _padding,
+        "channels_last",
+        _reference=ref.pooled(np.nanmean),
+    )
+    row(
+        "average_pool",
+        F(1, 2, 5, 4, 5),
+        2,
+        2,
+        _padding,
+        "channels_first",
+        _reference=ref.pooled(np.nanmean),
+    )
+row(
+    "conv",
+    F(2, 8, 3),
+    F(3, 3, 4),
+    1,
+    "causal",
+    "channels_last",
+    2,
+    _unknown="first",
+    _reference=ref.causal_conv,
+)
