@@ -214,6 +214,10 @@ class Backend:
         """`x` as a constant for differentiation."""
         return x
 
+    def inference(self) -> AbstractContextManager[Any]:
+        """A context for what nobody will differentiate (evaluation, prediction, updates)."""
+        return nullcontext()
+
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """`fn`, which returns (value, backward), with ``backward(*upstream)`` as its gradient."""
         raise self.unsupported("custom_gradient")

@@ -19,6 +19,7 @@ from hornbeam.errors import EngineNotFoundError, suggest
 ENGINES: dict[str, tuple[str, str]] = {
     "jax": ("hornbeam.backends.jax", "jax"),
     "numpy": ("hornbeam.backends.numpy", "numpy"),
+    "torch": ("hornbeam.backends.torch", "torch"),
     "symbolic": ("hornbeam.backends.symbolic", "numpy"),
 }
 """Name -> (module with a ``make()`` function, the package that has to be installed)."""
@@ -149,7 +150,7 @@ def set_backend(backend: str) -> None:
     Models that exist already stay on the engine they were built on.
 
     Args:
-        backend: "jax", "numpy", or the name of a registered engine.
+        backend: "jax", "torch", "numpy", or the name of a registered engine.
 
     Raises:
         EngineNotFoundError: if it is unknown or its package is not installed.

@@ -1,0 +1,468 @@
+"""PyTorch: eager by default."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+import torch
+from torch.nn import functional as F
+
+from hornbeam import tree
+from hornbeam.backends import torch_arrays, windows
+from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
+from hornbeam.backends.torch_arrays import DTYPES, NAMES
+from hornbeam.backends.torch_recurrent import gru_states, lstm_states
+from hornbeam.errors import InputError
+
+NATIVE = "logaddexp tril triu roll moveaxis swapaxes diagonal".split()
+"""Those whose parameters have the same order and meaning as the op's."""
+
+_CONVOLUTIONS: tuple[Any, ...] = (F.conv1d, F.conv2d, F.conv3d)
+_MAX_POOLS: tuple[Any, ...] = (F.max_pool1d, F.max_pool2d, F.max_pool3d)
+_AVERAGE_POOLS: tuple[Any, ...] = (F.avg_pool1d, F.avg_pool2d, F.avg_pool3d)
+
+
+class _Depth(threading.local):
+    """How many `value_and_grad` are running in this thread, one inside the other."""
+
+    value = 0
+
+
+_depth = _Depth()
+
+
+class TorchBackend(Backend):
+    """The protocol on PyTorch's tensors."""
+
+    name = "torch"
+    pip = "torch"
+    compiled = False
+    xp: ClassVar[Any] = torch_arrays.NAMESPACE
+    native: ClassVar[frozenset[str]] = frozenset(NATIVE)
+
+    # ------------------------------------------------------------------ arrays and their properties
+
+    def array_types(self) -> tuple[type, ...]:
+        return (torch.Tensor,)
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        return torch_arrays.asarray(x, dtype)
+
+    def to_numpy(self, x: Array) -> Any:
+        return torch_arrays.to_numpy(x)
+
+    def dtype(self, x: Array) -> str:
+        return NAMES[x.dtype]
+
+    def native_dtype(self, dtype: str) -> Any:
+        return DTYPES.get(dtype, dtype)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return torch_arrays.cast(x, dtype)
+
+    def getitem(self, x: Array, key: Any) -> Array:
+        return torch_arrays.getitem(x, key)
+
+    def devices(self) -> list[str]:
+        return ["cpu:0", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+
+    def synchronize(self, x: Any) -> None:
+        for leaf in tree.flatten(x):
+            if isinstance(leaf, torch.Tensor) and leaf.is_cuda:
+                torch.cuda.synchronize(leaf.device)
+
+    # ------------------------------------------------------------------------ autodiff, compilation
+
+    def inference(self) -> AbstractContextManager[Any]:
+        return torch.no_grad()
+
+    def value_and_grad(
+        self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
+    ) -> tuple[tuple[Array, Any], list[Array]]:
+        """Inside of another one, or of the user's own graph, the gradient can be differentiated too."""
+        for value in values:
+            if not (value.is_floating_point() or value.is_complex()):
+                raise InputError(f"Gradients need floating numbers, got {NAMES[value.dtype]}.")
+        inner = _depth.value > 0 or any(value.requires_grad for value in values)
+        with torch.enable_grad():
+            inputs = [
+                value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
+                for value in values
+            ]
+            _depth.value += 1
+            try:
+                result, aux = fn(inputs)
+            finally:
+                _depth.value -= 1
+            grads = _gradients(result, inputs, create_graph=inner)
+        if not inner:
+            result, aux = result.detach(), tree.map_structure(_detached, aux)
+        return (result, aux), grads
+
+    def stop_gradient(self, x: Array) -> Array:
+        return x.detach()
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        def with_gradient(*args: Any) -> Any:
+            leaves, spec = tree.flatten(args), tree.structure_of(args)
+            box: list[Any] = []
+            out = _CustomGradient.apply(fn, spec, box, *leaves)  # type: ignore[no-untyped-call]
+            return tree.unflatten(box[0], list(out))
+
+        return with_gradient
+
+    # ---------------------------------------------------------------------------------- control flow
+
+    def scan(
+        self,
+        fn: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        """A loop; rows come from `unbind`, whose gradient is one `stack`."""
+        rows, steps = _rows(xs)
+        count = length if steps is None else steps
+        if not count:
+            raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
+        carry, ys = init, []
+        for i in reversed(range(count)) if reverse else range(count):
+            carry, y = fn(carry, rows(i))
+            ys.append(y)
+        if reverse:
+            ys.reverse()
+        return carry, tree.map_structure(_stacked, *ys)
+
+    def cond(
+        self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
+    ) -> Any:
+        return true_fn() if predicate else false_fn()
+
+    def while_loop(
+        self, cond: Callable[[Any], Array], body: Callable[[Any], Any], state: Any
+    ) -> Any:
+        while cond(state):
+            state = body(state)
+        return state
+
+    def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """A loop over the rows: `torch.vmap` knows neither branches nor gradients inside of `fn`."""
+
+        def mapped(*args: Any) -> Any:
+            rows, count = _rows(args)
+            return tree.map_structure(_stacked, *[fn(*rows(i)) for i in range(count or 0)])
+
+        return mapped
+
+    # ------------------------------------------------------------- overrides, each with its reason
+
+    def rsqrt(self, x: Array) -> Array:
+        """One kernel instead of two."""
+        return torch.rsqrt(x)
+
+    def relu(self, x: Array) -> Array:
+        """One kernel with a gradient of its own, as for all activations below."""
+        return torch.relu(x)
+
+    def sigmoid(self, x: Array) -> Array:
+        return torch.sigmoid(x)
+
+    def silu(self, x: Array) -> Array:
+        return F.silu(x)
+
+    def softplus(self, x: Array) -> Array:
+        return F.softplus(x)
+
+    def log_sigmoid(self, x: Array) -> Array:
+        return F.logsigmoid(x)
+
+    def gelu(self, x: Array, approximate: bool = True) -> Array:
+        return F.gelu(x, approximate="tanh" if approximate else "none")
+
+    def elu(self, x: Array, alpha: float = 1.0) -> Array:
+        return F.elu(x, alpha)
+
+    def selu(self, x: Array) -> Array:
+        return F.selu(x)
+
+    def leaky_relu(self, x: Array, negative_slope: float = 0.2) -> Array:
+        return F.leaky_relu(x, negative_slope)
+
+    def softmax(self, x: Array, axis: Any = -1) -> Array:
+        """One kernel instead of five."""
+        if isinstance(axis, int):
+            return torch.softmax(x, axis)
+        return COMPOSITIONS["softmax"](self, x, axis)
+
+    def log_softmax(self, x: Array, axis: Any = -1) -> Array:
+        """One kernel instead of five."""
+        if isinstance(axis, int):
+            return torch.log_softmax(x, axis)
+        return COMPOSITIONS["log_softmax"](self, x, axis)
+
+    def layer_normalization(
+        self,
+        x: Array,
+        gamma: Array | None = None,
+        beta: Array | None = None,
+        axis: Any = -1,
+        epsilon: float | None = None,
+        **kwargs: Any,
+    ) -> Array:
+        """One kernel instead of eight, when the last axes are normalized."""
+        axes = sorted(a % x.ndim for a in ((axis,) if isinstance(axis, int) else axis))
+        if kwargs or epsilon is None or axes != list(range(x.ndim - len(axes), x.ndim)):
+            return COMPOSITIONS["layer_normalization"](
+                self, x, gamma, beta, axis, epsilon, **kwargs
+            )
+        shape = tuple(x.shape[a] for a in axes)
+        weight = None if gamma is None else gamma.reshape(shape)
+        return F.layer_norm(
+            x, shape, weight, None if beta is None else beta.reshape(shape), epsilon
+        )
+
+    def conv(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+    ) -> Array:
+        """oneDNN's convolution instead of shifted products."""
+        if not inputs.is_floating_point():
+            return COMPOSITIONS["conv"](
+                self, inputs, kernel, strides, padding, data_format, dilation_rate
+            )
+        plan = windows.plan(inputs.ndim - 2, strides, dilation_rate, data_format)
+        pads = windows.pads(plan.spatial(inputs.shape), kernel.shape[: plan.ndim], plan, padding)
+        x = _channels_first(inputs, plan)
+        even, x = _padded(x, pads)
+        out = _CONVOLUTIONS[plan.ndim - 1](
+            x,
+            kernel.permute(-1, -2, *range(plan.ndim)),
+            None,
+            plan.strides,
+            even,
+            plan.dilations,
+            x.shape[1] // kernel.shape[-2],
+        )
+        return _channels_back(out, plan)
+
+    def max_pool(
+        self,
+        inputs: Array,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
+        """One kernel instead of a maximum over shifted slices."""
+        if not inputs.is_floating_point():
+            return COMPOSITIONS["max_pool"](self, inputs, pool_size, strides, padding, data_format)
+        plan, size, pads = _pool_plan(inputs, pool_size, strides, padding, data_format)
+        x = _channels_first(inputs, plan)
+        if any(p != (0, 0) for p in pads):
+            x = F.pad(x, [w for pair in reversed(pads) for w in pair], value=-math.inf)
+        return _channels_back(_MAX_POOLS[plan.ndim - 1](x, size, plan.strides), plan)
+
+    def average_pool(
+        self,
+        inputs: Array,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
+        """As for `max_pool`; padding does not count towards the mean."""
+        plan, size, pads = _pool_plan(inputs, pool_size, strides, padding, data_format)
+        pool = _AVERAGE_POOLS[plan.ndim - 1]
+        x = _channels_first(inputs, plan)
+        if all(p == (0, 0) for p in pads):
+            return _channels_back(pool(x, size, plan.strides), plan)
+        flat = [w for pair in reversed(pads) for w in pair]
+        inside = F.pad(torch.ones_like(x[:1, :1]), flat)
+        out = pool(F.pad(x, flat), size, plan.strides) / pool(inside, size, plan.strides)
+        return _channels_back(out, plan)
+
+    def lstm(
+        self,
+        x: Array,
+        h: Array,
+        c: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array | None,
+        mask: Array | None = None,
+        zero_output_for_mask: bool = False,
+    ) -> tuple[Array, Array, Array, Array]:
+        """PyTorch's fused layer, where the mask (if any) is padding at the end."""
+        found = lstm_states(x, h, c, kernel, recurrent_kernel, bias, mask)
+        if found is None:
+            return COMPOSITIONS["lstm"](  # type: ignore[no-any-return]
+                self, x, h, c, kernel, recurrent_kernel, bias, mask, zero_output_for_mask
+            )
+        outputs, h, c = found
+        return h, _shown(outputs, h, mask, zero_output_for_mask), h, c
+
+    def gru(
+        self,
+        x: Array,
+        h: Array,
+        kernel: Array,
+        recurrent_kernel: Array,
+        bias: Array | None,
+        mask: Array | None = None,
+        zero_output_for_mask: bool = False,
+    ) -> tuple[Array, Array, Array]:
+        """As for `lstm`."""
+        found = gru_states(x, h, kernel, recurrent_kernel, bias, mask)
+        if found is None:
+            return COMPOSITIONS["gru"](  # type: ignore[no-any-return]
+                self, x, h, kernel, recurrent_kernel, bias, mask, zero_output_for_mask
+            )
+        outputs, h = found
+        return h, _shown(outputs, h, mask, zero_output_for_mask), h
+
+    # ---------------------------------------------------------------------------------------- random
+
+    def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return torch.rand(tuple(shape), generator=_generator(key), dtype=DTYPES[dtype])
+
+    def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return torch.randn(tuple(shape), generator=_generator(key), dtype=DTYPES[dtype])
+
+    def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
+        drawn = torch.randint(int(low), int(high), tuple(shape), generator=_generator(key))
+        return drawn.to(torch.int32)
+
+    def random_permutation(self, key: Array, n: int) -> Array:
+        return torch.randperm(n, generator=_generator(key)).to(torch.int32)
+
+
+def _gradients(result: Array, inputs: list[Array], create_graph: bool) -> list[Array]:
+    """Zeros where `result` does not depend on an input; of complex ones JAX's convention."""
+    if not result.requires_grad:
+        return [torch.zeros_like(x) for x in inputs]
+    found = torch.autograd.grad(result, inputs, create_graph=create_graph, allow_unused=True)
+    grads = [torch.zeros_like(x) if g is None else g for g, x in zip(found, inputs, strict=True)]
+    return [g.conj().resolve_conj() if g.is_complex() else g for g in grads]
+
+
+def _detached(leaf: Any) -> Any:
+    return leaf.detach() if isinstance(leaf, torch.Tensor) else leaf
+
+
+class _CustomGradient(torch.autograd.Function):
+    """A function that brings its own backward pass.
+
+    When the backward pass itself is to be differentiated, the function is called once more, so that what
+    its backward pass remembers of the arguments depends on them.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, fn: Any, spec: Any, box: list[Any], *leaves: Any) -> Any:
+        ctx.call = fn, spec
+        ctx.leaves = leaves
+        value, ctx.pull = fn(*tree.unflatten(spec, list(leaves)))
+        ctx.spec = tree.structure_of(value)
+        box.append(ctx.spec)
+        return tuple(
+            leaf.view_as(leaf) if isinstance(leaf, torch.Tensor) else leaf
+            for leaf in tree.flatten(value)
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *upstream: Any) -> Any:
+        fn, spec = ctx.call
+        pull = ctx.pull
+        if torch.is_grad_enabled():
+            pull = fn(*tree.unflatten(spec, list(ctx.leaves)))[1]
+        found = pull(tree.unflatten(ctx.spec, list(upstream)))
+        several = isinstance(found, (list, tuple))
+        grads = tree.flatten(tuple(found) if several else (found,))
+        if len(grads) != len(ctx.leaves):
+            raise InputError(
+                f"A custom gradient must return one gradient per argument: {len(ctx.leaves)}, "
+                f"got {len(grads)}."
+            )
+        kept = [
+            g if isinstance(x, torch.Tensor) and x.requires_grad else None
+            for g, x in zip(grads, ctx.leaves, strict=True)
+        ]
+        return (None, None, None, *kept)
+
+
+def _rows(xs: Any) -> tuple[Callable[[int], Any], int | None]:
+    """(i -> the i-th rows of the arrays in `xs`, how many there are)."""
+    leaves = tree.flatten(xs)
+    spec = tree.structure_of(xs)
+    columns = [None if leaf is None else leaf.unbind(0) for leaf in leaves]
+    count = next((len(column) for column in columns if column is not None), None)
+
+    def rows(i: int) -> Any:
+        return tree.unflatten(spec, [None if c is None else c[i] for c in columns])
+
+    return rows, count
+
+
+def _stacked(*leaves: Any) -> Any:
+    if leaves[0] is None:
+        return None
+    return torch.stack([torch_arrays.asarray(leaf) for leaf in leaves])
+
+
+def _channels_first(x: Array, plan: windows.Plan) -> Array:
+    """A view with the channels in front, which PyTorch's kernels know how to read."""
+    return x.movedim(-1, 1) if plan.channels_last else x
+
+
+def _channels_back(x: Array, plan: windows.Plan) -> Array:
+    return x.movedim(1, -1) if plan.channels_last else x
+
+
+def _padded(x: Array, pads: Sequence[tuple[int, int]]) -> tuple[tuple[int, ...], Array]:
+    """(what the kernel is to pad at both ends, `x` padded by the rest)."""
+    if all(before == after for before, after in pads):
+        return tuple(before for before, _ in pads), x
+    return (0,) * len(pads), F.pad(x, [w for pair in reversed(pads) for w in pair])
+
+
+def _pool_plan(
+    x: Array, pool_size: Any, strides: Any, padding: str, data_format: str | None
+) -> tuple[windows.Plan, tuple[int, ...], list[tuple[int, int]]]:
+    size = windows.spread(pool_size, x.ndim - 2, "pool_size")
+    plan = windows.plan(x.ndim - 2, strides or size, 1, data_format)
+    return plan, size, windows.pads(plan.spatial(x.shape), size, plan, padding)
+
+
+def _shown(outputs: Array, last: Array, mask: Array | None, zero: bool) -> Array:
+    """Outputs of masked steps, all of them at the end: the last one again, or 0."""
+    if mask is None or zero:
+        return outputs
+    return torch.where(mask[..., None], outputs, last)
+
+
+def _generator(key: Array) -> torch.Generator:
+    """A generator that starts from both words of the key."""
+    high, low = (int(word) for word in key.tolist())
+    generator = torch.Generator(torch.get_default_device())
+    return generator.manual_seed(_mixed((high << 32) | low))
+
+
+def _mixed(seed: int) -> int:
+    """splitmix64's finalizer: neighbouring keys start far apart."""
+    seed = (seed ^ (seed >> 30)) * 0xBF58476D1CE4E5B9 % 2**64
+    seed = (seed ^ (seed >> 27)) * 0x94D049BB133111EB % 2**64
+    return seed ^ (seed >> 31)
+
+
+def make() -> Backend:
+    """The backend, for the registry."""
+    return TorchBackend()
