@@ -110,6 +110,7 @@ def test_updates_and_state_equal_those_of_keras(name, kwargs):
 @pytest.mark.parametrize(("name", "kwargs"), ROWS, ids=IDS)
 def test_eager_equals_pure_on_every_engine(engine, name, kwargs):
     first, grads = data(3)
+    first, grads = first[:2], [gradients[:2] for gradients in grads]
     reference, pure_variables = make(hornbeam, name, kwargs), variables(hornbeam, first)
     reference.build(pure_variables)
     state = [v.value for v in reference.variables]
@@ -252,7 +253,9 @@ def test_state_can_be_stored_and_loaded():
     again.build(trained)
     again.load_own_variables(store)
     assert distance(again.variables, optimizer.variables) == 0
-    with pytest.raises(InputError, match="holds 8 variables of an optimizer, but .* has 2; build it"):
+    with pytest.raises(
+        InputError, match="holds 8 variables of an optimizer, but .* has 2; build it"
+    ):
         optimizers.Adam().load_own_variables(store)
 
 
