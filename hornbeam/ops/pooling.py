@@ -25,8 +25,6 @@ def _pooled(
             "Pooling needs inputs of 3, 4 or 5 dimensions (1 to 3 spatial ones), got shape "
             f"{tuple(inputs.shape)}."
         )
-    if padding not in ("valid", "same"):
-        raise InputError(f"`padding` must be 'valid' or 'same', got {padding!r}.")
     size = windows.spread(pool_size, inputs.ndim - 2, "pool_size")
     plan = windows.plan(inputs.ndim - 2, size if strides is None else strides, 1, data_format)
     return to_channels_last(b, inputs, plan), size, plan
@@ -47,7 +45,8 @@ def max_pool(
         inputs: array of shape (batch, *spatial, channels), or (batch, channels, *spatial).
         pool_size: size of the window, an int or one for each spatial axis.
         strides: steps of the window; its size for None.
-        padding: "valid" for none; "same" for windows that may stick out, what is outside not counting.
+        padding: "valid" for none; "same" for windows that may stick out, what is outside not counting;
+            "causal" for windows that stick out at the start only.
         data_format: "channels_last" or "channels_first"; `config.image_data_format()` for None.
 
     Returns:
@@ -89,7 +88,8 @@ def average_pool(
         inputs: array of shape (batch, *spatial, channels), or (batch, channels, *spatial).
         pool_size: size of the window, an int or one for each spatial axis.
         strides: steps of the window; its size for None.
-        padding: "valid" for none; "same" for windows that may stick out, what is outside not counting.
+        padding: "valid" for none; "same" for windows that may stick out, what is outside not counting;
+            "causal" for windows that stick out at the start only.
         data_format: "channels_last" or "channels_first"; `config.image_data_format()` for None.
 
     Returns:

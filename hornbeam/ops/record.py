@@ -26,7 +26,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
-from hornbeam import dtypes
+from hornbeam import dtypes, tree
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.symbolic import (
@@ -36,7 +36,7 @@ from hornbeam.backends.symbolic import (
     is_recording,
     not_recording,
 )
-from hornbeam.errors import MixedEnginesError
+from hornbeam.errors import HornbeamError, MixedEnginesError
 from hornbeam.ops.node import Node
 from hornbeam.ops.rules import Rule
 
@@ -142,7 +142,9 @@ class OpRecord:
     def _backend_of(self, given: list[tuple[Slot, Any]]) -> Backend:
         found: Backend | None = None
         for slot, value in given:
-            leaves = value if slot.kind >= SEQUENCE and isinstance(value, (list, tuple)) else (value,)
+            leaves = (
+                value if slot.kind >= SEQUENCE and isinstance(value, (list, tuple)) else (value,)
+            )
             for leaf in leaves:
                 owner = owner_of(leaf)
                 if owner is None or owner is found:
@@ -203,7 +205,9 @@ class OpRecord:
             out = self.kernel(backend)(*new_args, **new_kwargs)
         except Exception as error:
             raise explained(error, self.name, self.signature, args, kwargs) from None
-        if plan.result is None or (self.takes_dtype and self._asked_dtype(args, kwargs) is not None):
+        if plan.result is None or (
+            self.takes_dtype and self._asked_dtype(args, kwargs) is not None
+        ):
             return out
         if type(out) is tuple:
             return tuple(_result(backend, part, plan.result) for part in out)
@@ -236,7 +240,9 @@ class OpRecord:
         with not_recording():
             out = self._run(backend, given, args, kwargs)
         if self.elementwise and isinstance(out, KerasTensor):
-            masks = [v._mask for _, v in given if isinstance(v, KerasTensor) and v._mask is not None]
+            masks = [
+                v._mask for _, v in given if isinstance(v, KerasTensor) and v._mask is not None
+            ]
             out._mask = masks[0] if masks else None
         if is_recording():
             Node(OpCall(self), args, kwargs, out)
@@ -333,7 +339,9 @@ def _cast(backend: Backend, slot: Slot, value: Any, dtype: str) -> Any:
     if value is None or slot.kind in (FREE, FREE_SEQUENCE):
         return value
     if slot.kind == SEQUENCE and isinstance(value, list):
-        return [leaf if backend.dtype(leaf) == dtype else backend.cast(leaf, dtype) for leaf in value]
+        return [
+            leaf if backend.dtype(leaf) == dtype else backend.cast(leaf, dtype) for leaf in value
+        ]
     if type(value) in _SCALARS:
         return _as_scalar(value, dtype)
     return value if backend.dtype(value) == dtype else backend.cast(value, dtype)
@@ -362,7 +370,13 @@ def explained(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Exception:
-    """`error` with a note that says which op it came from and what the op was given."""
+    """`error` with a note that says which op it came from and what the op was given.
+
+    An engine's own error gives way to ours, if the arguments do not fit the signature or the shapes do
+    not fit the composition: then the text is the same on all engines.
+    """
+    if not isinstance(error, HornbeamError):
+        error = _our_error(name, signature, args, kwargs) or error
     notes = getattr(error, "__notes__", ())
     if not any(note.startswith("In ops.") for note in notes):
         try:
@@ -372,6 +386,36 @@ def explained(
         shown = ", ".join(f"{key}={describe(value)}" for key, value in bound.items())
         error.add_note(f"In ops.{name}({shown}).")
     return error
+
+
+def _our_error(
+    name: str, signature: inspect.Signature, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Exception | None:
+    """What the op has to say about these arguments itself, found by inferring the shapes."""
+    try:
+        signature.bind(*args, **kwargs)
+    except TypeError as error:
+        return TypeError(f"{name}() has the parameters {signature}: {error}.")
+
+    def symbolic(leaf: Any) -> Any:
+        if hasattr(leaf, "__hornbeam_array__"):
+            leaf = leaf.__hornbeam_array__()
+        if hasattr(leaf, "shape") and hasattr(leaf, "dtype"):
+            return KerasTensor(tuple(leaf.shape), leaf.dtype)
+        return leaf
+
+    leaves = tree.flatten((args, kwargs))
+    if any(isinstance(leaf, KerasTensor) for leaf in leaves):
+        return None
+    shapes = tree.map_structure(symbolic, (args, kwargs))
+    try:
+        with not_recording():
+            PUBLIC_OPS[name](*shapes[0], **shapes[1])
+    except HornbeamError as error:
+        return error
+    except Exception:  # whatever it is, it says no more than what the engine said
+        return None
+    return None
 
 
 def describe(value: Any) -> str:
@@ -444,7 +488,6 @@ def _public(record: OpRecord) -> Callable[..., Any]:
         return _of_two(record)
     if first is not None and fixed and leading:
         return _of_several(record, len(record.slots))
-
 
     def public(*args: Any, **kwargs: Any) -> Any:
         return record.call(args, kwargs)

@@ -11,7 +11,7 @@ from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
-from hornbeam.ops.room import axes_of, cut, dims_of, one_axis, plain_axis, smaller
+from hornbeam.ops.room import axes_of, cut, dims_of, maker, one_axis, plain_axis, smaller
 
 Axis = int | tuple[int, ...] | list[int] | None
 
@@ -187,7 +187,9 @@ def broadcast_to(b: Backend, x: ArrayLike, shape: Any) -> Array:
     >>> ops.convert_to_numpy(ops.broadcast_to([1, 2], (2, 2))).tolist()
     [[1, 2], [1, 2]]
     """
-    return b.broadcast_to(x, dims_of(shape))
+    sizes = dims_of(shape)
+    target = maker(b, *sizes)
+    return target.broadcast_to(x if target is b else target.asarray(x), sizes)
 
 
 @op("x", dtype=rules.same)

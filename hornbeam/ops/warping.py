@@ -164,14 +164,18 @@ def _projected(
     return _warped(b, x, from_rows, from_columns, order, fill_mode, fill_value)
 
 
-def _for_each_image(b: Backend, images: Array, numbers: Array, depth: int, op_name: str) -> Array:
-    """The numbers of a transformation with a batch axis in front."""
-    if numbers.ndim == depth:
+def _for_each_image(b: Backend, numbers: Array, shape: tuple[int, ...], op_name: str) -> Array:
+    """The numbers of a transformation, of shape (*shape,) or (batch, *shape), with a batch axis."""
+    if numbers.ndim == len(shape):
         numbers = b.expand_dims(numbers, 0)
-    if numbers.ndim != depth + 1:
+    given = b.shape(numbers)[1:]
+    fits = numbers.ndim == len(shape) + 1 and all(
+        m == n for m, n in zip(given, shape, strict=True) if isinstance(m, int)
+    )
+    if not fits:
         raise InputError(
-            f"image.{op_name}() got numbers of shape {tuple(numbers.shape)} for images of shape "
-            f"{tuple(images.shape)}; expected one set of them, or one for each image."
+            f"image.{op_name}() needs numbers of shape {shape}, or one set of them for each image, "
+            f"got shape {tuple(numbers.shape)}."
         )
     return numbers
 
@@ -216,7 +220,7 @@ def affine_transform(
     order = _order(interpolation)
 
     def warp(x: Array) -> Array:
-        numbers = b.cast(_for_each_image(b, images, transform, 1, "affine_transform"), b.dtype(x))
+        numbers = b.cast(_for_each_image(b, transform, (8,), "affine_transform"), b.dtype(x))
         return _projected(b, x, numbers, order, fill_mode, fill_value)
 
     def apply(x: Array) -> Array:
@@ -263,7 +267,7 @@ def perspective_transform(
 
     def warp(x: Array) -> Array:
         points = [
-            b.cast(_for_each_image(b, images, p, 2, "perspective_transform"), b.dtype(x))
+            b.cast(_for_each_image(b, p, (4, 2), "perspective_transform"), b.dtype(x))
             for p in (start_points, end_points)
         ]
         transform = _through_points(b, points[1], points[0])
@@ -277,11 +281,6 @@ def perspective_transform(
 
 def _through_points(b: Backend, sources: Array, targets: Array) -> Array:
     """The 8 numbers of the projections that take four points (batch, 4, 2) to four others."""
-    if b.shape(sources)[1:] != (4, 2) or b.shape(targets)[1:] != (4, 2):
-        raise InputError(
-            "perspective_transform() needs points of shape (4, 2) or (batch, 4, 2), got "
-            f"{tuple(sources.shape)} and {tuple(targets.shape)}."
-        )
     x, y = sources[..., 0], sources[..., 1]
     u, v = targets[..., 0], targets[..., 1]
     one, zero = b.ones_like(x), b.zeros_like(x)
