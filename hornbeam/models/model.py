@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from hornbeam import tree
+from hornbeam.backends import registry
+from hornbeam.backends.protocol import Backend
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError, suggest
 from hornbeam.layers.layer import Layer, _as_shapes, _map_shapes
@@ -193,6 +195,40 @@ class Model(Trainer, Layer):
         print_summary(
             self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range
         )
+
+    # ------------------------------------------------------------------------------------- engines
+
+    def to(self, engine: str | Backend) -> Any:
+        """Bring the model to another engine, with weights, optimizer, metrics and seeds.
+
+        Training can go on there where it stood.  Compiled steps are forgotten.
+
+        Args:
+            engine: the name of the engine.
+
+        Returns:
+            The model itself.
+
+        Raises:
+            EngineNotFoundError: if there is no such engine, or its package is not installed.
+
+        Example:
+
+        >>> import hornbeam, numpy
+        >>> model = hornbeam.Sequential([hornbeam.Input((2,)), hornbeam.layers.Dense(1)])
+        >>> type(model.to("numpy")(numpy.ones((3, 2)))).__name__
+        'ndarray'
+        """
+        backend = registry.get(engine)
+        for variable in self._state_variables():
+            variable.move(backend)
+        for layer in (self, *self._flatten_layers()):
+            layer._backend = backend
+            layer._losses = []
+            layer._lossy = []
+            if isinstance(layer, Trainer):
+                layer._forget_compiled()
+        return self
 
     # --------------------------------------------------------------------------------------- saving
 

@@ -8,6 +8,7 @@ batch (`Step`) or many times within one compiled loop (`FusedSteps`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,8 @@ class Step:
 
     def __call__(self, data: Any) -> Any:
         if self._run is None:
-            return self.fn(_on_engine(data, self.backend))
+            with nullcontext() if self.donate else self.backend.inference():
+                return self.fn(_on_engine(data, self.backend))
         if self.donate:
             values = values_of(self.variables, self.backend)
         else:
