@@ -10,6 +10,7 @@ from hornbeam import dtypes, ops, tree
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError, suggest
+from hornbeam.losses.targets import check_targets_of
 from hornbeam.naming import to_snake_case
 from hornbeam.ops.record import owner_of
 from hornbeam.saving.objects import Configurable, automatic_config, builtin
@@ -160,6 +161,10 @@ class LossFunctionWrapper(Loss):
         super().__init__(name or getattr(fn, "__name__", None), reduction, dtype)
         self.fn = fn
         self._fn_kwargs = kwargs
+
+    def check_targets(self, y_true: Any, num_outputs: int | None) -> None:
+        """Raise InputError for class numbers where one-hot targets belong, and the reverse."""
+        check_targets_of(self, y_true, num_outputs)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The function's values."""

@@ -13,9 +13,7 @@ from hornbeam import config, ops
 from hornbeam.errors import InputError
 from hornbeam.losses.base import LossFunctionWrapper, pair
 from hornbeam.losses.targets import (
-    check_class_numbers,
     class_numbers,
-    refuse_class_numbers,
     smoothing,
 )
 from hornbeam.saving.objects import builtin
@@ -258,10 +256,6 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         self.label_smoothing = smoothing("CategoricalCrossentropy", label_smoothing)
         self.axis = axis
 
-    def check_targets(self, y_true: Any, num_outputs: int | None) -> None:
-        """Raise InputError for class numbers where one-hot targets belong."""
-        refuse_class_numbers(self, y_true, num_outputs)
-
 
 def categorical_focal_crossentropy(
     y_true: Any,
@@ -353,10 +347,6 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
         self.alpha = alpha
         self.gamma = gamma
 
-    def check_targets(self, y_true: Any, num_outputs: int | None) -> None:
-        """Raise InputError for class numbers where one-hot targets belong."""
-        refuse_class_numbers(self, y_true, num_outputs)
-
 
 def sparse_categorical_crossentropy(
     y_true: Any,
@@ -445,10 +435,6 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
             return None
         return ops.not_equal(class_numbers(y_true, y_pred), self.ignore_class)
 
-    def check_targets(self, y_true: Any, num_outputs: int | None) -> None:
-        """Raise InputError for targets that are no class numbers of the model."""
-        check_class_numbers(self.name, y_true, num_outputs, self.ignore_class)
-
     def __call__(
         self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None
     ) -> Any:
@@ -517,10 +503,6 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """The values; targets keep their rank."""
         return self.fn(y_true, y_pred, **self._fn_kwargs)
-
-    def check_targets(self, y_true: Any, num_outputs: int | None) -> None:
-        """Raise InputError for targets that are no class numbers of the model."""
-        check_class_numbers(self.name, y_true, num_outputs)
 
 
 def kl_divergence(y_true: Any, y_pred: Any) -> Any:

@@ -55,11 +55,22 @@ def check_class_numbers(
         )
     kept = y_true if ignore_class is None else y_true[y_true != ignore_class]
     if kept.size and (kept.min() < 0 or kept.max() >= num_classes):
+        low, high = int(kept.min()), int(kept.max())
         raise InputError(
-            f"{name!r} got targets from {int(kept.min())} to {int(kept.max())}, but the model has "
-            f"{num_classes} outputs, so class numbers go from 0 to {num_classes - 1}. Give the last "
-            "layer more units, or number the classes from 0."
+            f"{name!r} got targets from {low} to {high}, but the model has {num_classes} outputs, so "
+            f"class numbers go from 0 to {num_classes - 1}.{_advice(low, high, num_classes)}"
         )
+
+
+def _advice(low: int, high: int, num_classes: int) -> str:
+    if low < 0:
+        return " Negative numbers are only possible with the loss's `ignore_class`."
+    if low == 1 and high == num_classes:
+        return (
+            " The labels seem to count from 1: subtract 1, or give the last layer "
+            f"{num_classes + 1} units."
+        )
+    return f" Give the last layer {high + 1} units, or correct the labels."
 
 
 def refuse_class_numbers(loss: Any, y_true: Any, num_outputs: int | None) -> None:
@@ -78,3 +89,17 @@ def refuse_class_numbers(loss: Any, y_true: Any, num_outputs: int | None) -> Non
             f"of shape {y_true.shape}. Use 'sparse_categorical_crossentropy', or "
             f"`hornbeam.utils.to_categorical(y, {num_outputs})`."
         )
+
+
+def check_targets_of(loss: Any, y_true: Any, num_outputs: int | None) -> None:
+    """Check the targets of a loss made of one of the functions that know what they take."""
+    fn = getattr(loss, "fn", None)
+    if not getattr(fn, "__module__", "").startswith("hornbeam."):
+        return
+    if fn.__name__ in ("categorical_crossentropy", "categorical_focal_crossentropy"):
+        refuse_class_numbers(loss, y_true, num_outputs)
+    elif fn.__name__ in (
+        "sparse_categorical_crossentropy",
+        "categorical_generalized_cross_entropy",
+    ):
+        check_class_numbers(loss.name, y_true, num_outputs, getattr(loss, "ignore_class", None))

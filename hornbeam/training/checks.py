@@ -13,81 +13,14 @@ from hornbeam.ops.record import owner_of
 from hornbeam.training.compiled import CompiledLoss, match_targets
 
 
-def sparse_ranges(loss: CompiledLoss) -> list[tuple[str, int, int | None] | None]:
-    """Per output: (name, number of classes, label to ignore) if its loss takes class numbers."""
-    assert loss.slots is not None
-    found: list[tuple[str, int, int | None] | None] = []
-    for name, one, prediction in zip(loss.slots.names, loss.losses, loss.slots.leaves, strict=True):
-        fn = getattr(getattr(one, "fn", None), "__name__", "")
-        if fn != "sparse_categorical_crossentropy" or not len(prediction.shape):
-            found.append(None)
-            continue
-        axis = getattr(one, "axis", None)
-        classes = prediction.shape[-1 if axis is None else axis]
-        ignored = getattr(one, "ignore_class", None)
-        found.append((name, int(classes), ignored) if isinstance(classes, int) else None)
-    return found
+def check_targets(loss: CompiledLoss | None, y: Any) -> None:
+    """Refuse targets that the losses cannot mean: class numbers out of range, one-hot for sparse, ...
 
-
-def check_labels(loss: CompiledLoss | None, y: Any) -> None:
-    """Refuse class numbers outside of 0..classes-1, which some engines would read as anything.
+    What a loss takes, the loss says (`Loss.check_targets`).  Only targets in the host's memory, or of
+    small arrays, are looked at.
 
     Raises:
-        InputError: naming the output, the offending label and the number of classes.
-    """
-    if loss is None or loss.slots is None or y is None:
-        return
-    ranges = sparse_ranges(loss)
-    if not any(ranges):
-        return
-    for entry, target in zip(ranges, match_targets(y, loss.slots, None), strict=True):
-        if entry is None or target is None:
-            continue
-        labels = _host(target)
-        if labels is not None and labels.size:
-            _check_range(labels, *entry)
-
-
-def _check_range(labels: Any, name: str, classes: int, ignored: int | None) -> None:
-    if labels.dtype.kind == "f" and not np.all(labels == np.floor(labels)):
-        raise InputError(
-            f"The loss of output {name!r} takes class numbers, but the labels hold fractions such as "
-            f"{labels[labels != np.floor(labels)].ravel()[0]}. For probabilities use "
-            "'categorical_crossentropy', for a regression 'mse'."
-        )
-    kept = labels if ignored is None else labels[labels != ignored]
-    if not kept.size:
-        return
-    low, high = int(kept.min()), int(kept.max())
-    if low < 0 or high >= classes:
-        wrong = low if low < 0 else high
-        hint = (
-            f" The labels seem to count from 1: subtract 1, or give the last layer {classes + 1} units."
-            if low == 1 and high == classes
-            else f" Give the last layer {high + 1} units, or correct the labels."
-            if low >= 0
-            else " Negative labels are only possible with the loss's `ignore_class`."
-        )
-        raise InputError(
-            f"The labels of output {name!r} must be class numbers in 0..{classes - 1} (it has {classes} "
-            f"units), but there is the label {wrong}.{hint}"
-        )
-
-
-def _host(target: Any) -> Any:
-    if isinstance(target, np.ndarray):
-        return target
-    owner = owner_of(target)
-    if owner is None or not owner.is_concrete(target):
-        return None
-    return owner.to_numpy(target)
-
-
-def check_target_shapes(loss: CompiledLoss | None, y: Any) -> None:
-    """Refuse targets whose shape cannot belong to the outputs.
-
-    Raises:
-        InputError: naming both shapes, and the loss that would fit.
+        InputError: naming the output, what is wrong, and the fix.
     """
     if loss is None or loss.slots is None or y is None:
         return
@@ -99,23 +32,24 @@ def check_target_shapes(loss: CompiledLoss | None, y: Any) -> None:
         strict=True,
     )
     for name, one, prediction, target in rows:
-        fn = getattr(getattr(one, "fn", None), "__name__", "")
-        if target is None or not hasattr(target, "shape"):
+        labels = None if one is None or target is None else _host(target)
+        if labels is None:
             continue
-        wanted, given = tuple(prediction.shape), tuple(target.shape)
-        one_hot = len(given) == len(wanted) and given[-1:] == wanted[-1:] and (wanted[-1] or 1) > 1
-        if fn == "sparse_categorical_crossentropy" and one_hot and len(given) > 1:
-            raise InputError(
-                f"The targets of output {name!r} have shape {given}, one column per class, but "
-                "'sparse_categorical_crossentropy' takes class numbers. Use 'categorical_crossentropy', "
-                "or `y.argmax(-1)`."
-            )
-        if fn == "categorical_crossentropy" and len(given) < len(wanted):
-            raise InputError(
-                f"The targets of output {name!r} have shape {given}, but 'categorical_crossentropy' "
-                f"takes one column per class, like the output {wanted}. For class numbers use "
-                "'sparse_categorical_crossentropy'."
-            )
+        axis = getattr(one, "axis", None)
+        classes = prediction.shape[-1 if axis is None else axis] if len(prediction.shape) else None
+        try:
+            one.check_targets(labels, classes if isinstance(classes, int) else None)
+        except InputError as error:
+            raise InputError(f"Output {name!r}: {error}") from None
+
+
+def _host(target: Any) -> Any:
+    if isinstance(target, np.ndarray):
+        return target
+    owner = owner_of(target)
+    if owner is None or not owner.is_concrete(target):
+        return None
+    return owner.to_numpy(target)
 
 
 class NanWatch:

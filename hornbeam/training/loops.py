@@ -18,7 +18,7 @@ from hornbeam.backends import registry
 from hornbeam.callbacks import Callback, CallbackList
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
-from hornbeam.training.checks import NanWatch, check_labels
+from hornbeam.training.checks import NanWatch, check_targets
 from hornbeam.training.data import ArrayData, is_array_like, make_data, train_validation_split
 from hornbeam.training.logs import Logs, to_host
 from hornbeam.training.progress import Progress, make_progress
@@ -136,7 +136,7 @@ def _running(model: Any, data: Any, kind: str) -> Iterator[None]:
     with registry.use_backend(model._model_backend()):
         model._check(*data.peek(), kind)
         if isinstance(data, ArrayData) and kind != "predict":
-            check_labels(model._compile_loss, data.y)
+            check_targets(model._compile_loss, data.y)
         yield
 
 
@@ -261,7 +261,7 @@ def _stepwise_epoch(
     logs: Any = {}
     for i, batch in enumerate(data.epoch(epoch)):
         if not in_memory:
-            check_labels(model._compile_loss, batch[1])
+            check_targets(model._compile_loss, batch[1])
         if hears and i % group == 0:
             begin(i)
         logs = step(batch)

@@ -20,7 +20,7 @@ from hornbeam.optimizers import Optimizer
 from hornbeam.saving.objects import deserialize_keras_object, serialize_keras_object
 from hornbeam.tracebacks import short
 from hornbeam.training import loops
-from hornbeam.training.checks import check_labels, check_target_shapes
+from hornbeam.training.checks import check_targets
 from hornbeam.training.compiled import CompiledLoss, CompiledMetrics
 from hornbeam.training.data import unpack_x_y_sample_weight
 from hornbeam.training.data.weights import with_class_weight
@@ -672,8 +672,7 @@ class Trainer:
             if not self._is_prepared(kind):
                 self._prepare((x, y, sample_weight), kind)
         if _overrides(self, kind) is None:
-            check_target_shapes(self._compile_loss, y)
-            check_labels(self._compile_loss, y)
+            check_targets(self._compile_loss, y)
 
     def _has_own_step(self, kind: str) -> bool:
         return _overrides(self, kind) is not None
