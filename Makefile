@@ -8,7 +8,8 @@
 #   make lines   code lines per package and per backend
 #   make clean   remove .venv and everything that was generated
 #
-# PYTHON=python3.12 chooses the interpreter, ARGS="-k digits" goes to pytest or to the benchmarks.
+# PYTHON=python3.12 chooses the interpreter, ARGS="-k digits" goes to pytest or to the benchmarks,
+# JOBS=4 runs the tests in so many processes, each with all engines.
 # On Linux without a GPU, point PIP_EXTRA_INDEX_URL at PyTorch's index of CPU builds to save 2 GB.
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
@@ -18,6 +19,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
 ARGS ?=
+JOBS ?= 2
 
 .PHONY: demo test bench lint format lines clean
 .DELETE_ON_ERROR:
@@ -26,7 +28,7 @@ demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py $(ARGS)
 
 test: lint
-	$(BIN)/python -m pytest --doctest-modules tests hornbeam $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --doctest-modules tests hornbeam $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -16,8 +16,7 @@ from hornbeam.training.compiled import CompiledLoss, match_targets
 def check_targets(loss: CompiledLoss | None, y: Any) -> None:
     """Refuse targets that the losses cannot mean: class numbers out of range, one-hot for sparse, ...
 
-    What a loss takes, the loss says (`Loss.check_targets`).  Only targets in the host's memory, or of
-    small arrays, are looked at.
+    What a loss takes, the loss says (`Loss.check_targets`).
 
     Raises:
         InputError: naming the output, what is wrong, and the fix.
