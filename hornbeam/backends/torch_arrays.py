@@ -1,13 +1,12 @@
 """PyTorch's functions under NumPy's names and with NumPy's arguments: the array primitives.
 
-PyTorch has no arithmetic for uint16, uint32, uint64 and float8, only storage.  `_everywhere` lets the
+PyTorch has no arithmetic for uint16, uint32, uint64 and float8, only storage.  `everywhere` lets the
 functions below compute them in the next larger dtype, where PyTorch itself refuses.
 """
 
 from __future__ import annotations
 
 import builtins
-import functools
 import operator
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
@@ -76,7 +75,7 @@ def cast(x: Array, dtype: str) -> Array:
     return x.to(target)
 
 
-def _everywhere(fn: Callable[..., Any], index: bool = False) -> Callable[..., Any]:
+def everywhere(fn: Callable[..., Any], index: bool = False) -> Callable[..., Any]:
     """`fn` for the dtypes that PyTorch only stores as well.
 
     Args:
@@ -84,7 +83,6 @@ def _everywhere(fn: Callable[..., Any], index: bool = False) -> Callable[..., An
         index: whether its result counts places, and so has a dtype of its own.
     """
 
-    @functools.wraps(fn)
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
             return fn(*args, **kwargs)
@@ -93,7 +91,11 @@ def _everywhere(fn: Callable[..., Any], index: bool = False) -> Callable[..., An
             if not stored:
                 raise
         out = fn(*[_widened(a) for a in args], **kwargs)
-        if index or out.dtype is torch.bool:
+        if (
+            index
+            or not isinstance(out, torch.Tensor)
+            or out.dtype is not _WIDER[next(iter(stored))]
+        ):
             return out
         return out.to(stored.pop())
 
@@ -129,13 +131,18 @@ _RENAMED = {
     "erf": torch.special.erf,
     "erfinv": torch.special.erfinv,
 }
-_SAME = """abs negative exp expm1 log log1p log2 log10 sqrt square reciprocal sin cos tan sinh cosh tanh
+_SAME = """negative exp expm1 log log1p log2 log10 sqrt square reciprocal sin cos tan sinh cosh tanh
 floor ceil trunc round isnan isinf isfinite logical_not bitwise_not lgamma""".split()
 
 
 def _sign(x: Array) -> Array:
     """As NumPy: NaN for NaN."""
     return torch.sgn(x) if not x.is_floating_point() else torch.where(x.isnan(), x, torch.sgn(x))
+
+
+def _abs(x: Array) -> Array:
+    """Bools are what they are."""
+    return x if x.dtype is torch.bool else torch.abs(x)
 
 
 def _real(x: Array) -> Array:
@@ -502,10 +509,11 @@ def matmul(x: Array, y: Array) -> Array:
 
 
 def einsum(subscripts: str, *operands: Array) -> Array:
-    """Bools as NumPy has them."""
-    if operands[0].dtype is torch.bool:
-        return torch.einsum(subscripts, *[x.to(torch.int32) for x in operands]).to(torch.bool)
-    return torch.einsum(subscripts, *operands)
+    """Integers in 64 bits: PyTorch mixes up the dtypes of sums and products of smaller ones."""
+    dtype = operands[0].dtype
+    if dtype.is_floating_point or dtype.is_complex:
+        return torch.einsum(subscripts, *operands)
+    return torch.einsum(subscripts, *[x.to(torch.int64) for x in operands]).to(dtype)
 
 
 def _lu_factor(x: Array) -> Any:
@@ -551,19 +559,19 @@ def _namespace() -> SimpleNamespace:
     squeeze flip pad where getitem take take_along_axis slice slice_update sort cumsum cumprod matmul
     einsum""".split()
     found: dict[str, Any] = {name: getattr(torch, name) for name in _SAME}
-    found |= {**_RENAMED, "sign": _sign, **_OPERATORS}
+    found |= {**_RENAMED, "sign": _sign, "abs": _abs, **_OPERATORS}
     found |= {name: _of_two(fn) for name, fn in _BINARY.items()}
     found |= {name: globals()[name] for name in own}
     found |= {f"scatter_{name}": _scatter(how) for name, how in _SCATTERED.items()}
     found |= {name: getattr(torch, name) for name in _SAME_ARGUMENTS}
-    found = {name: _everywhere(fn) for name, fn in found.items()}
+    found = {name: everywhere(fn) for name, fn in found.items()}
     places: dict[str, Any] = {
         "argmax": _arg(torch.argmax),
         "argmin": _arg(torch.argmin),
         "argsort": argsort,
     }
     places["searchsorted"] = searchsorted
-    found |= {name: _everywhere(fn, index=True) for name, fn in places.items()}
+    found |= {name: everywhere(fn, index=True) for name, fn in places.items()}
     found |= {"real": _real, "imag": _imag, "conj": _conj, "nonzero": nonzero, "bitcast": _bitcast}
     found |= {"zeros": zeros, "ones": ones, "full": full, "arange": arange}
     found |= {
