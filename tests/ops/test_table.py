@@ -271,9 +271,16 @@ def test_override_is_the_composition(row: Row, engine: str) -> None:
     assert_same_values(own, tree.map_structure(b.to_numpy, composed), 1e-4, 1e-4, str(row))
 
 
+def first_of_each_op(rows: list[Row]) -> list[Row]:
+    """One row for each op: compiling takes its time."""
+    return list({row.op: row for row in reversed(rows)}.values())[::-1]
+
+
 @pytest.mark.parametrize("engine", [e for e in TRAINABLE if registry.get(e).compiled])
-@pytest.mark.parametrize("row", [r for r in ROWS if r.jit and has_arrays(r)], ids=str)
-def test_compiled_is_eager(row: Row, engine: str) -> None:
+@pytest.mark.parametrize(
+    "row", first_of_each_op([r for r in ROWS if r.jit and has_arrays(r)]), ids=str
+)
+def test_compiled_value_is_the_reference(row: Row, engine: str) -> None:
     skip_if_declared(row, engine)
     inputs = row.inputs()
     flat = tree.flatten(inputs)
@@ -289,13 +296,7 @@ def test_compiled_is_eager(row: Row, engine: str) -> None:
     with config.use_backend(engine):
         values = on_engine(engine, [flat[i] for i in places])
         compiled = registry.get(engine).compile(run)(values)
-        assert_same_values(
-            compiled,
-            tree.map_structure(ops.convert_to_numpy, run(values)),
-            row.rtol,
-            row.atol,
-            str(row),
-        )
+        assert_same_values(compiled, oracle(row), row.rtol, row.atol, str(row))
 
 
 # --------------------------------------------------------------------------------- the table
@@ -303,7 +304,8 @@ def test_compiled_is_eager(row: Row, engine: str) -> None:
 
 def test_the_table_has_a_row_for_every_op() -> None:
     tested = {r.op.rpartition(".")[2] for r in ROWS}
-    assert sorted(set(RECORDS) - tested) == []
+    random = {"elastic_transform"}  # see test_elastic.py
+    assert sorted(set(RECORDS) - tested - random) == []
 
 
 def test_structured_ops_are_known() -> None:
