@@ -98,10 +98,13 @@ class JaxBackend(Backend):
         return jax.custom_gradient(fn)  # type: ignore[no-any-return]
 
     def jvp(
-        self, fn: Callable[[list[Array]], tuple[list[Array], Any]], values: list[Array], tangents: list[Array]
+        self,
+        fn: Callable[[list[Array]], tuple[list[Array], Any]],
+        values: list[Array],
+        tangents: list[Array],
     ) -> tuple[list[Array], list[Array], Any]:
         """Forward differentiation costs one pass."""
-        return jax.jvp(fn, (values,), (tangents,), has_aux=True)  # type: ignore[no-any-return]
+        return jax.jvp(fn, (values,), (tangents,), has_aux=True)
 
     def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
         return _Compiled(fn, donate)
@@ -127,7 +130,9 @@ class JaxBackend(Backend):
     ) -> tuple[Any, Any]:
         return lax.scan(fn, init, xs, length=length, reverse=reverse)
 
-    def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    def cond(
+        self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
+    ) -> Any:
         return lax.cond(predicate, true_fn, false_fn)
 
     def while_loop(
@@ -298,7 +303,9 @@ class JaxBackend(Backend):
             lowest = np.iinfo(inputs.dtype).min
         elif inputs.dtype == bool:
             lowest = False
-        return lax.reduce_window(inputs, np.asarray(lowest, inputs.dtype), lax.max, window, steps, pads)
+        return lax.reduce_window(
+            inputs, np.asarray(lowest, inputs.dtype), lax.max, window, steps, pads
+        )
 
     def average_pool(
         self,
@@ -314,7 +321,9 @@ class JaxBackend(Backend):
         if padding == "valid":
             return total / np.asarray(np.prod(window), inputs.dtype)
         ones = jnp.ones(inputs.shape, inputs.dtype)
-        return total / lax.reduce_window(ones, np.asarray(0, ones.dtype), lax.add, window, steps, pads)
+        return total / lax.reduce_window(
+            ones, np.asarray(0, ones.dtype), lax.add, window, steps, pads
+        )
 
     def lstm(
         self,

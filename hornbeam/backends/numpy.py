@@ -212,7 +212,9 @@ class NumpyBackend(Backend):
             raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
         return carry, tree.map_structure(_stacked, *ys)
 
-    def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    def cond(
+        self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
+    ) -> Any:
         return true_fn() if predicate else false_fn()
 
     def while_loop(

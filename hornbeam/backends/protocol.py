@@ -223,7 +223,10 @@ class Backend:
         raise self.unsupported("custom_gradient")
 
     def jvp(
-        self, fn: Callable[[list[Array]], tuple[list[Array], Any]], values: list[Array], tangents: list[Array]
+        self,
+        fn: Callable[[list[Array]], tuple[list[Array], Any]],
+        values: list[Array],
+        tangents: list[Array],
     ) -> tuple[list[Array], list[Array], Any]:
         """(outputs, their directional derivatives, aux) of ``fn(values) -> (outputs, aux)``.
 
@@ -279,7 +282,9 @@ class Backend:
         """
         raise self.unsupported("scan")
 
-    def cond(self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+    def cond(
+        self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
+    ) -> Any:
         """The value of one of two functions, by a scalar."""
         raise self.unsupported("cond")
 

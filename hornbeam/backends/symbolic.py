@@ -397,7 +397,9 @@ class SymbolicBackend(Backend):
         _axes(axis, x.ndim)
         return KerasTensor(x.shape, x.dtype)
 
-    def pad(self, x: KerasTensor, widths: Any, mode: str = "constant", value: Any = 0) -> KerasTensor:
+    def pad(
+        self, x: KerasTensor, widths: Any, mode: str = "constant", value: Any = 0
+    ) -> KerasTensor:
         shape = [
             None if d is None else d + before + after
             for d, (before, after) in zip(x.shape, widths, strict=True)
@@ -479,7 +481,9 @@ class SymbolicBackend(Backend):
     def argsort(self, x: KerasTensor, axis: int = -1) -> KerasTensor:
         return KerasTensor(x.shape, "int32")
 
-    def searchsorted(self, sequence: KerasTensor, values: KerasTensor, side: str = "left") -> KerasTensor:
+    def searchsorted(
+        self, sequence: KerasTensor, values: KerasTensor, side: str = "left"
+    ) -> KerasTensor:
         return KerasTensor(values.shape, "int32")
 
     def top_k(self, x: KerasTensor, k: int, sorted: bool = True) -> tuple[KerasTensor, KerasTensor]:
@@ -517,18 +521,26 @@ class SymbolicBackend(Backend):
                 dots = broadcast(dots, x.shape[len(head) : len(head) + middle])
             elif middle:
                 raise InputError(f"einsum({subscripts!r}): {term!r} does not fit shape {x.shape}.")
-            letters = zip(head + tail, x.shape[: len(head)] + x.shape[x.ndim - len(tail) :], strict=True)
+            letters = zip(
+                head + tail, x.shape[: len(head)] + x.shape[x.ndim - len(tail) :], strict=True
+            )
             for letter, size in letters:
                 seen = sizes.get(letter)
                 if seen not in (None, 1) and size not in (None, 1) and seen != size:
-                    raise InputError(f"einsum({subscripts!r}): {letter!r} is both {seen} and {size}.")
+                    raise InputError(
+                        f"einsum({subscripts!r}): {letter!r} is both {seen} and {size}."
+                    )
                 sizes[letter] = size if seen in (None, 1) else seen
         if "->" not in subscripts:
             letters_in = inputs.replace(",", "").replace(".", "")
             output = "..." * ("..." in inputs)
             output += "".join(sorted(c for c in set(letters_in) if letters_in.count(c) == 1))
         head, _, tail = output.partition("...")
-        shape = [*(sizes[c] for c in head), *(dots if "..." in output else ()), *(sizes[c] for c in tail)]
+        shape = [
+            *(sizes[c] for c in head),
+            *(dots if "..." in output else ()),
+            *(sizes[c] for c in tail),
+        ]
         return KerasTensor(shape, self._joint(operands))
 
     # ------------------------------------------------------- linear algebra, Fourier transforms, bits
@@ -539,7 +551,9 @@ class SymbolicBackend(Backend):
     def qr(self, x: KerasTensor, mode: str) -> tuple[KerasTensor, KerasTensor]:
         *lead, rows, columns = _matrices(x, "qr")
         inner = rows if mode == "complete" else _smaller(rows, columns)
-        return KerasTensor((*lead, rows, inner), x.dtype), KerasTensor((*lead, inner, columns), x.dtype)
+        return KerasTensor((*lead, rows, inner), x.dtype), KerasTensor(
+            (*lead, inner, columns), x.dtype
+        )
 
     def svd(self, x: KerasTensor, full_matrices: bool) -> tuple[KerasTensor, ...]:
         *lead, rows, columns = _matrices(x, "svd")
@@ -565,7 +579,9 @@ class SymbolicBackend(Backend):
     def solve(self, a: KerasTensor, b: KerasTensor) -> KerasTensor:
         *lead, rows, _ = _matrices(a, "solve", square=True)
         *others, height, columns = _matrices(b, "solve")
-        return KerasTensor((*broadcast(lead, others), *broadcast((rows,), (height,)), columns), b.dtype)
+        return KerasTensor(
+            (*broadcast(lead, others), *broadcast((rows,), (height,)), columns), b.dtype
+        )
 
     def solve_triangular(self, a: KerasTensor, b: KerasTensor, lower: bool) -> KerasTensor:
         return self.solve(a, b)
@@ -616,7 +632,10 @@ class SymbolicBackend(Backend):
         return fn(values), [KerasTensor(v.shape, v.dtype) for v in values]
 
     def jvp(
-        self, fn: Callable[[list[Any]], tuple[list[Any], Any]], values: list[Any], tangents: list[Any]
+        self,
+        fn: Callable[[list[Any]], tuple[list[Any], Any]],
+        values: list[Any],
+        tangents: list[Any],
     ) -> tuple[list[Any], list[Any], Any]:
         outputs, aux = fn(values)
         return outputs, [KerasTensor(o.shape, o.dtype) for o in outputs], aux

@@ -94,7 +94,7 @@ def refuse_class_numbers(loss: Any, y_true: Any, num_outputs: int | None) -> Non
 def check_targets_of(loss: Any, y_true: Any, num_outputs: int | None) -> None:
     """Check the targets of a loss made of one of the functions that know what they take."""
     fn = getattr(loss, "fn", None)
-    if not getattr(fn, "__module__", "").startswith("hornbeam."):
+    if fn is None or not getattr(fn, "__module__", "").startswith("hornbeam."):
         return
     if fn.__name__ in ("categorical_crossentropy", "categorical_focal_crossentropy"):
         refuse_class_numbers(loss, y_true, num_outputs)

@@ -68,7 +68,9 @@ def test_sparsemax_is_the_nearest_point_of_the_simplex(engine):
         y = hornbeam.ops.convert_to_numpy(activations.sparsemax(rows))
     np.testing.assert_allclose(y.sum(-1), 1, rtol=1e-5)
     assert y.min() == 0
-    for x, p in zip(rows, y, strict=True):  # optimal: x - p is constant on the support, lower off it
+    for x, p in zip(
+        rows, y, strict=True
+    ):  # optimal: x - p is constant on the support, lower off it
         gap = x - p
         level = gap[p > 0].max()
         np.testing.assert_allclose(gap[p > 0], level, atol=1e-5)
@@ -91,7 +93,9 @@ def test_configs():
 
 
 def test_errors():
-    with pytest.raises(UnknownNameError, match="no activation function named 'sofmax'. Did you mean"):
+    with pytest.raises(
+        UnknownNameError, match="no activation function named 'sofmax'. Did you mean"
+    ):
         activations.get("sofmax")
     with pytest.raises(InputError, match="3 of type int is no activation function"):
         activations.get(3)

@@ -243,7 +243,14 @@ def test_averages_are_swapped_in_and_out():
 
 @pytest.mark.parametrize(
     ("monitor", "better"),
-    [("val_loss", -1), ("accuracy", 1), ("val_auc", 1), ("mae", -1), ("f1_score", 1), ("mean_io_u", 1)],
+    [
+        ("val_loss", -1),
+        ("accuracy", 1),
+        ("val_auc", 1),
+        ("mae", -1),
+        ("f1_score", 1),
+        ("mean_io_u", 1),
+    ],
 )
 def test_which_way_is_better(monitor, better):
     callback = callbacks.EarlyStopping(monitor)
@@ -255,7 +262,10 @@ def test_which_way_is_better(monitor, better):
     ("act", "match"),
     [
         (lambda: callbacks.EarlyStopping(mode="up"), "`mode` must be 'auto', 'min' or 'max'"),
-        (lambda: callbacks.EarlyStopping("figure").monitor_op(1, 2), "pass mode='max' or mode='min'"),
+        (
+            lambda: callbacks.EarlyStopping("figure").monitor_op(1, 2),
+            "pass mode='max' or mode='min'",
+        ),
         (lambda: callbacks.ModelCheckpoint("x.h6"), r"must end in '.keras', got 'x.h6'"),
         (lambda: callbacks.ModelCheckpoint("x.h5", save_weights_only=True), r"'.weights.h5'"),
         (lambda: callbacks.ModelCheckpoint("x.keras", save_freq="day"), "`save_freq` must be"),

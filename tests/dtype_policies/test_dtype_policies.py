@@ -18,7 +18,10 @@ from hornbeam.errors import InputError, UnknownNameError
 )
 def test_dtypes_and_configs(name):
     theirs, ours = keras.DTypePolicy(name), hornbeam.DTypePolicy(name)
-    assert (ours.compute_dtype, ours.variable_dtype) == (theirs.compute_dtype, theirs.variable_dtype)
+    assert (ours.compute_dtype, ours.variable_dtype) == (
+        theirs.compute_dtype,
+        theirs.variable_dtype,
+    )
     config = dtype_policies.serialize(ours)
     assert config == keras.dtype_policies.serialize(theirs)
     assert dtype_policies.deserialize(config) == ours == dtype_policies.get(ours)
@@ -41,7 +44,9 @@ def test_convert_input():
     policy = hornbeam.DTypePolicy("mixed_bfloat16")
     x = policy.convert_input(np.ones(2, np.float32), True, "bfloat16")
     assert hornbeam.dtypes.standardize(x.dtype) == "bfloat16"
-    assert hornbeam.dtypes.standardize(policy.convert_input([1, 2], True, "bfloat16").dtype) == "int32"
+    assert (
+        hornbeam.dtypes.standardize(policy.convert_input([1, 2], True, "bfloat16").dtype) == "int32"
+    )
     x = policy.convert_input(np.ones(2, np.float32), False, "bfloat16")
     assert hornbeam.dtypes.standardize(x.dtype) == "float32"
     assert policy.convert_input("text", True, "bfloat16") == "text"

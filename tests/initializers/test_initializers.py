@@ -20,7 +20,11 @@ ROWS = [
     ("Ones", {}, (3, 2)),
     ("Identity", {"gain": 2.0}, (3, 4)),
     ("STFT", {}, (8, 1, 5)),
-    ("STFT", {"side": "imag", "window": "hamming", "scaling": "spectrum", "periodic": True}, (8, 1, 5)),
+    (
+        "STFT",
+        {"side": "imag", "window": "hamming", "scaling": "spectrum", "periodic": True},
+        (8, 1, 5),
+    ),
     ("STFT", {"side": "real", "window": None, "scaling": None}, (8, 1, 9)),
 ]
 RANDOM = [

@@ -28,7 +28,10 @@ ROWS = [
 @pytest.mark.parametrize("engine", ENGINES)
 @pytest.mark.parametrize(("name", "kwargs"), ROWS)
 def test_values_and_configs(engine, name, kwargs):
-    theirs, ours = getattr(keras.regularizers, name)(**kwargs), getattr(regularizers, name)(**kwargs)
+    theirs, ours = (
+        getattr(keras.regularizers, name)(**kwargs),
+        getattr(regularizers, name)(**kwargs),
+    )
     with hornbeam.use_backend(engine):
         value = hornbeam.ops.convert_to_numpy(ours(hornbeam.ops.convert_to_tensor(X)))
     np.testing.assert_allclose(value, theirs(keras.ops.convert_to_tensor(X)), rtol=1e-5)
@@ -50,7 +53,11 @@ def test_names(name):
     ("act", "error", "match"),
     [
         (lambda: regularizers.get("l1l3"), UnknownNameError, "Did you mean 'L1L2'"),
-        (lambda: regularizers.L2(-1.0), InputError, "`l2` must be a number of at least 0, got -1.0"),
+        (
+            lambda: regularizers.L2(-1.0),
+            InputError,
+            "`l2` must be a number of at least 0, got -1.0",
+        ),
         (lambda: regularizers.L1(float("inf")), InputError, "must be finite"),
         (lambda: regularizers.L1("a"), InputError, "must be a number"),
         (lambda: regularizers.OrthogonalRegularizer(mode="x"), InputError, "'rows' or 'columns'"),
