@@ -46,53 +46,14 @@ def _oracle(row: Row) -> Any:
         return row.reference(*wide[0], **wide[1])
     import keras
 
-    flat = tree.flatten((args, kwargs))
-    places = [i for i, leaf in enumerate(flat) if isinstance(leaf, np.ndarray)]
-
-    def run(values: list[Any]) -> Any:
-        leaves = list(flat)
-        for i, value in zip(places, values, strict=True):
-            leaves[i] = value
-        given = tree.pack_sequence_as((args, kwargs), leaves)
-        return find(row.op, keras.ops)(*given[0], **given[1])
-
-    if row.jit and places:  # one compilation is quicker than one for each step
-        import jax
-
-        run = jax.jit(run)
-    return tree.map_structure(keras.ops.convert_to_numpy, run([flat[i] for i in places]))
+    result = find(row.op, keras.ops)(*args, **kwargs)
+    return tree.map_structure(keras.ops.convert_to_numpy, result)
 
 
 def _widened(leaf: Any) -> Any:
     if isinstance(leaf, np.ndarray) and leaf.dtype == np.float32:
         return leaf.astype(np.float64)
     return leaf
-
-
-def call(row: Row, engine: str, inputs: Any, compiled: bool) -> Any:
-    """The op on these inputs, if asked for as one compiled function of its arrays."""
-    b = registry.get(engine)
-    args, kwargs = inputs
-    if not compiled or not b.compiled:
-        return find(row.op)(*args, **kwargs)
-    flat = tree.flatten(inputs)
-    places = [i for i, leaf in enumerate(flat) if b.is_array(leaf)]
-
-    def run(values: list[Any]) -> Any:
-        leaves = list(flat)
-        for i, value in zip(places, values, strict=True):
-            leaves[i] = value
-        given = tree.pack_sequence_as(inputs, leaves)
-        return tree.flatten(find(row.op)(*given[0], **given[1]))
-
-    return b.compile(run)([flat[i] for i in places])
-
-
-def has_arrays(row: Row) -> bool:
-    """Whether there are arrays among the arguments."""
-    return any(
-        isinstance(leaf, (np.ndarray, Spec)) for leaf in tree.flatten((row.args, row.kwargs))
-    )
 
 
 def skip_if_declared(row: Row, engine: str) -> None:
@@ -111,7 +72,7 @@ def test_value_is_the_reference_and_arguments_are_untouched(row: Row, engine: st
     before = copy.deepcopy(inputs)
     with config.use_backend(engine), np.errstate(all="ignore"):  # NumPy warns of infinities
         args, kwargs = on_engine(engine, inputs)
-        got = call(row, engine, (args, kwargs), compiled=row.jit and has_arrays(row))
+        got = find(row.op)(*args, **kwargs)
         assert_same_values(got, oracle(row), row.rtol, row.atol, str(row))
         for kept, original in zip(to_numpy((args, kwargs)), to_numpy(before), strict=True):
             np.testing.assert_array_equal(kept, original)
@@ -234,6 +195,12 @@ def abstract(row: Row, inputs: Any) -> Any:
         return jax.eval_shape(run, avals)
 
 
+def has_arrays(row: Row) -> bool:
+    return any(
+        isinstance(leaf, (np.ndarray, Spec)) for leaf in tree.flatten((row.args, row.kwargs))
+    )
+
+
 @pytest.mark.parametrize("row", [r for r in ROWS if has_arrays(r)], ids=str)
 def test_symbolic_shape_and_dtype_are_the_computed_ones(row: Row) -> None:
     inputs = row.inputs()
@@ -305,17 +272,31 @@ def test_override_is_the_composition(row: Row, engine: str) -> None:
 
 
 def first_of_each_op(rows: list[Row]) -> list[Row]:
-    """One row for each op."""
+    """One row for each op: compiling takes its time."""
     return list({row.op: row for row in reversed(rows)}.values())[::-1]
 
 
 @pytest.mark.parametrize("engine", [e for e in TRAINABLE if registry.get(e).compiled])
-@pytest.mark.parametrize("row", first_of_each_op([r for r in ROWS if r.jit]), ids=str)
-def test_eager_value_is_the_reference_too(row: Row, engine: str) -> None:
+@pytest.mark.parametrize(
+    "row", first_of_each_op([r for r in ROWS if r.jit and has_arrays(r)]), ids=str
+)
+def test_compiled_value_is_the_reference(row: Row, engine: str) -> None:
     skip_if_declared(row, engine)
+    inputs = row.inputs()
+    flat = tree.flatten(inputs)
+    places = [i for i, leaf in enumerate(flat) if isinstance(leaf, np.ndarray)]
+
+    def run(values: list[Any]) -> Any:
+        leaves = list(flat)
+        for i, value in zip(places, values, strict=True):
+            leaves[i] = value
+        args, kwargs = tree.pack_sequence_as(inputs, leaves)
+        return tree.flatten(find(row.op)(*args, **kwargs))
+
     with config.use_backend(engine):
-        got = call(row, engine, on_engine(engine, row.inputs()), compiled=False)
-        assert_same_values(got, oracle(row), row.rtol, row.atol, str(row))
+        values = on_engine(engine, [flat[i] for i in places])
+        compiled = registry.get(engine).compile(run)(values)
+        assert_same_values(compiled, oracle(row), row.rtol, row.atol, str(row))
 
 
 # --------------------------------------------------------------------------------- the table
