@@ -34,6 +34,8 @@ from hornbeam.variables import Variable
 
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
 MAX_METADATA_BYTES = 2**20
+BEFORE_TRAINING = ("optimizer/vars/0", "optimizer/vars/1")
+"""What an optimizer holds before it has seen a variable: iteration and learning rate."""
 KERAS_FORMAT = "3.15.1"
 """The version of Keras whose file format is written."""
 
@@ -319,6 +321,13 @@ def fill(
         CorruptFileError: naming everything that is missing or has another shape.
     """
     wanted = named_variables(model, optimizer=optimizer)
+    if not any(path.startswith("optimizer/") and path not in BEFORE_TRAINING for path in values):
+        # the model was saved before its first step: its optimizer had no state per variable
+        wanted = {
+            path: variable
+            for path, variable in wanted.items()
+            if not path.startswith("optimizer/") or path in values
+        }
     plan: list[tuple[Variable, str]] = []
     problems = []
     for path, variable in wanted.items():

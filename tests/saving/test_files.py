@@ -77,6 +77,15 @@ def test_training_goes_on_where_it_was(tmp_path):
     np.testing.assert_allclose(losses[0], losses[1], rtol=1e-6)
 
 
+def test_a_model_that_was_compiled_but_never_trained(tmp_path):
+    model = hornbeam.Sequential([hornbeam.Input((3,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.save(tmp_path / "m.keras")
+    loaded = hornbeam.models.load_model(tmp_path / "m.keras")
+    assert loaded.compiled
+    loaded.fit(np.ones((4, 3)), np.ones((4, 2)), verbose=0)
+
+
 def test_uncompiled_on_request(tmp_path):
     cnn().save(tmp_path / "m.keras")
     assert not hornbeam.models.load_model(tmp_path / "m.keras", compile=False).compiled
