@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import dtypes, tree
+from hornbeam.backends.dims import UNKNOWN, UnknownDim
 from hornbeam.backends.protocol import ELEMENTWISE_BINARY, ELEMENTWISE_UNARY, REDUCTIONS, Backend
 from hornbeam.errors import InputError
 
@@ -51,31 +52,6 @@ def recording() -> Iterator[None]:
 def is_recording() -> bool:
     """Whether an op on symbolic arrays should leave a graph node."""
     return _recording.get()
-
-
-class UnknownDim:
-    """A dimension nobody knows yet: whatever is computed from it is unknown too."""
-
-    def _unknown(self, *_other: Any) -> UnknownDim:
-        return self
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _unknown
-    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __neg__ = __abs__ = _unknown
-
-    def __repr__(self) -> str:
-        return "?"
-
-    def __bool__(self) -> bool:
-        raise InputError(
-            "This needs to know the size of a dimension that was left open (None). "
-            "Give the full shape to `Input(shape=...)`, or `batch_size=` if it is the batch."
-        )
-
-    def __index__(self) -> int:
-        return int(bool(self))
-
-
-UNKNOWN = UnknownDim()
 
 
 def _closed(shape: Sequence[Any]) -> Shape:

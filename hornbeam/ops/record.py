@@ -28,11 +28,11 @@ import numpy as np
 
 from hornbeam import dtypes, tree
 from hornbeam.backends import registry
+from hornbeam.backends.dims import UnknownDim
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.symbolic import (
     PUBLIC_OPS,
     KerasTensor,
-    UnknownDim,
     is_recording,
     not_recording,
 )

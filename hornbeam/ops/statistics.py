@@ -322,7 +322,7 @@ def bincount(
 
 
 def _largest(b: Backend, x: Array, minlength: int) -> Any:
-    from hornbeam.backends.symbolic import UNKNOWN
+    from hornbeam.backends.dims import UNKNOWN
 
     if b.symbolic:
         return UNKNOWN
