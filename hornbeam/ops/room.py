@@ -10,8 +10,8 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends import registry
-from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.dims import UNKNOWN, UnknownDim
+from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import dtypes
-from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.dims import UNKNOWN
+from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op

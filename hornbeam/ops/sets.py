@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from hornbeam import dtypes
-from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.dims import UNKNOWN
+from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
