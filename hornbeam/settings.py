@@ -87,6 +87,53 @@ def standardize_data_format(data_format: str | None) -> str:
     return lowered
 
 
+_portable_random = False
+
+
+def enable_portable_random() -> None:
+    """Draw the same random numbers on every engine from now on, also in dropout and noise.
+
+    Each engine has its own generator, which is faster; so the same seed gives different numbers on
+    different engines until this is called. Compiled steps keep the generator they were compiled with.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.enable_portable_random()
+    >>> hornbeam.random.randint((4,), 0, 100, seed=1).tolist()
+    [86, 90, 24, 63]
+    >>> hornbeam.config.disable_portable_random()
+    """
+    global _portable_random
+    _portable_random = True
+
+
+def disable_portable_random() -> None:
+    """Let each engine draw from its own generator; so it is at first.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.disable_portable_random()
+    >>> hornbeam.config.is_portable_random_enabled()
+    False
+    """
+    global _portable_random
+    _portable_random = False
+
+
+def is_portable_random_enabled() -> bool:
+    """Whether random numbers are the same on every engine.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.is_portable_random_enabled()
+    False
+    """
+    return _portable_random
+
+
 _interactive = True
 _max_epochs: int | None = None
 _max_steps_per_epoch: int | None = None

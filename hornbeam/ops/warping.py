@@ -337,11 +337,12 @@ def elastic_transform(
 
     def warp(x: Array) -> Array:
         from hornbeam.random import draw_seed
+        from hornbeam.random.portable import drawing
 
         batch, height, width, _ = b.shape(x)
         if b.symbolic:  # a shape draws no numbers
             return x
-        noise = b.random_normal(draw_seed(seed, b), (batch, height, width, 2), "float32")
+        noise = drawing(b).random_normal(draw_seed(seed, b), (batch, height, width, 2), "float32")
         noise = b.cast(noise, b.dtype(x))
         reach = 2 * math.ceil(2 * sigma) + 1
         moved = alpha * blurred(b, noise, (reach, reach), (sigma, sigma))

@@ -2,7 +2,7 @@
 
 Each function takes ``seed``: an int gives the same numbers at every call, a `SeedGenerator` new ones at
 every call (also in compiled code), None those of the global generator.  The same seed gives different
-numbers on different engines.
+numbers on different engines, unless `hornbeam.config.enable_portable_random` was called.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.random import rejection
+from hornbeam.random.portable import drawing
 from hornbeam.random.seed_generator import SeedGenerator, draw_seed
 
 
@@ -50,7 +51,7 @@ def normal(
     if b.symbolic:
         return KerasTensor(sizes, wanted)
     with b.wide():
-        drawn = b.random_normal(draw_seed(seed, b), sizes, wanted)
+        drawn = drawing(b).random_normal(draw_seed(seed, b), sizes, wanted)
         return _moved(b, drawn, stddev, mean, wanted)
 
 
@@ -85,7 +86,7 @@ def truncated_normal(
     precise = "float64" if wanted == "float64" else "float32"
     reach = math.erf(math.sqrt(2.0))
     with b.wide():
-        drawn = b.random_uniform(draw_seed(seed, b), sizes, precise)
+        drawn = drawing(b).random_uniform(draw_seed(seed, b), sizes, precise)
         within = b.erfinv((drawn * 2.0 - 1.0) * reach) * math.sqrt(2.0)
         within = b.maximum(b.minimum(within, b.full((), 2.0, precise)), b.full((), -2.0, precise))
         return _moved(b, b.cast(within, wanted), stddev, mean, wanted)
@@ -118,7 +119,7 @@ def uniform(
     if b.symbolic:
         return KerasTensor(sizes, wanted)
     with b.wide():
-        drawn = b.random_uniform(draw_seed(seed, b), sizes, wanted)
+        drawn = drawing(b).random_uniform(draw_seed(seed, b), sizes, wanted)
         if _is_number(minval) and _is_number(maxval):
             return _moved(b, drawn, maxval - minval, minval, wanted)
         low = _number(b, minval, wanted)
@@ -156,7 +157,7 @@ def randint(
     b, sizes = _place(shape, seed)
     if b.symbolic:
         return KerasTensor(sizes, wanted)
-    drawn = b.random_integers(draw_seed(seed, b), sizes, low, high)
+    drawn = drawing(b).random_integers(draw_seed(seed, b), sizes, low, high)
     return drawn if wanted == "int32" else b.cast(drawn, wanted)
 
 
@@ -190,7 +191,7 @@ def categorical(logits: Any, num_samples: int, dtype: Any = "int32", seed: Any =
     if b.symbolic:
         return KerasTensor((logits.shape[0], num_samples), wanted)
     batch, classes = logits.shape
-    drawn = b.random_uniform(draw_seed(seed, b), (batch, num_samples, classes), "float32")
+    drawn = drawing(b).random_uniform(draw_seed(seed, b), (batch, num_samples, classes), "float32")
     # Gumbel: the class whose logit plus noise is largest has the wanted distribution
     noise = b.negative(b.log(b.negative(b.log(b.maximum(drawn, b.full((), 1e-30, "float32"))))))
     scores = b.expand_dims(b.cast(logits, "float32"), 1) + noise
@@ -233,7 +234,7 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
                 f"which have shape {tuple(x.shape)}."
             )
         sizes = [size if given is None else int(given) for size, given in zip(sizes, noise_shape)]
-    kept = b.random_bernoulli(draw_seed(seed, b), tuple(sizes), 1.0 - rate)
+    kept = drawing(b).random_bernoulli(draw_seed(seed, b), tuple(sizes), 1.0 - rate)
     return b.where(kept, x * (1.0 / (1.0 - rate)), b.zeros((), b.dtype(x)))
 
 
@@ -255,7 +256,7 @@ def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Array:
     if b.symbolic:
         return KerasTensor(x.shape, x.dtype)
     array = _array(b, x)
-    order = b.random_permutation(draw_seed(seed, b), int(array.shape[axis]))
+    order = drawing(b).random_permutation(draw_seed(seed, b), int(array.shape[axis]))
     return b.take(array, order, axis)
 
 
@@ -280,7 +281,7 @@ def gamma(shape: Sequence[int], alpha: Any, dtype: Any = None, seed: Any = None)
     b, sizes = _place(shape, seed, alpha)
     if b.symbolic:
         return KerasTensor(sizes, wanted)
-    drawn = rejection.gamma(b, draw_seed(seed, b), _spread(b, alpha, sizes))
+    drawn = rejection.gamma(drawing(b), draw_seed(seed, b), _spread(b, alpha, sizes))
     return b.cast(drawn, wanted)
 
 
@@ -305,7 +306,9 @@ def beta(shape: Sequence[int], alpha: Any, beta: Any, dtype: Any = None, seed: A
     if b.symbolic:
         return KerasTensor(sizes, wanted)
     key = draw_seed(seed, b)
-    return b.cast(rejection.beta(b, key, _spread(b, alpha, sizes), _spread(b, beta, sizes)), wanted)
+    return b.cast(
+        rejection.beta(drawing(b), key, _spread(b, alpha, sizes), _spread(b, beta, sizes)), wanted
+    )
 
 
 def binomial(
@@ -332,7 +335,9 @@ def binomial(
     if b.symbolic:
         return KerasTensor(sizes, wanted)
     key = draw_seed(seed, b)
-    drawn = rejection.binomial(b, key, _spread(b, counts, sizes), _spread(b, probabilities, sizes))
+    drawn = rejection.binomial(
+        drawing(b), key, _spread(b, counts, sizes), _spread(b, probabilities, sizes)
+    )
     return b.cast(drawn, wanted)
 
 
