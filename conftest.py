@@ -32,5 +32,8 @@ def clean_slate() -> Iterator[None]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Quick tests first, so that what fails soon fails soon."""
+    """What the ledgers except has to fail; quick tests first, so that what fails soon fails soon."""
+    from tests import ledger
+
+    ledger.apply(items)
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
