@@ -18,7 +18,9 @@ from hornbeam import layers, losses, ops, optimizers
 class Distiller(hornbeam.Model):
     """A student beside its teacher, both from features to logits."""
 
-    def __init__(self, student: Any, teacher: Any, alpha: float = 0.3, temperature: float = 3.0) -> None:
+    def __init__(
+        self, student: Any, teacher: Any, alpha: float = 0.3, temperature: float = 3.0
+    ) -> None:
         super().__init__()
         self.student, self.teacher = student, teacher
         self.alpha, self.temperature = alpha, temperature

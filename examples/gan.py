@@ -23,7 +23,11 @@ class GAN(hornbeam.Model):
     def __init__(self) -> None:
         super().__init__()
         self.generator = hornbeam.Sequential(
-            [layers.Dense(32, activation="relu"), layers.Dense(32, activation="relu"), layers.Dense(2)]
+            [
+                layers.Dense(32, activation="relu"),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(2),
+            ]
         )
         self.discriminator = hornbeam.Sequential(
             [layers.Dense(32, activation="leaky_relu"), layers.Dropout(0.1), layers.Dense(1)]

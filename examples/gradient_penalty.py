@@ -21,7 +21,11 @@ class Critic(hornbeam.Model):
     def __init__(self, penalty: float = 10.0) -> None:
         super().__init__()
         self.scores = hornbeam.Sequential(
-            [layers.Dense(32, activation="tanh"), layers.Dense(32, activation="tanh"), layers.Dense(1)]
+            [
+                layers.Dense(32, activation="tanh"),
+                layers.Dense(32, activation="tanh"),
+                layers.Dense(1),
+            ]
         )
         self.penalty = penalty
         self.noise = random.SeedGenerator(1)

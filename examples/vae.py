@@ -60,7 +60,9 @@ class VAE(hornbeam.Model):
             return lost + divergence, (lost, divergence)
 
         weights = self.trainable_variables
-        (loss, (lost, divergence)), gradients = hornbeam.value_and_grad(losses, has_aux=True)(weights)
+        (loss, (lost, divergence)), gradients = hornbeam.value_and_grad(losses, has_aux=True)(
+            weights
+        )
         self.optimizer.apply(gradients, weights)
         for mean, value in zip(self.means.values(), (loss, lost, divergence), strict=True):
             mean.update_state(value)
