@@ -132,7 +132,7 @@ _RENAMED = {
     "erfinv": torch.special.erfinv,
 }
 _SAME = """negative exp expm1 log log1p log2 log10 sqrt square reciprocal sin cos tan sinh cosh tanh
-floor ceil trunc round isnan isinf isfinite logical_not bitwise_not lgamma""".split()
+floor ceil round isnan isinf isfinite logical_not bitwise_not lgamma""".split()
 
 
 def _sign(x: Array) -> Array:
@@ -143,6 +143,10 @@ def _sign(x: Array) -> Array:
 def _abs(x: Array) -> Array:
     """Bools are what they are."""
     return x if x.dtype is torch.bool else torch.abs(x)
+
+
+def _trunc(x: Array) -> Array:
+    return x if x.dtype is torch.bool else torch.trunc(x)
 
 
 def _real(x: Array) -> Array:
@@ -517,7 +521,7 @@ def einsum(subscripts: str, *operands: Array) -> Array:
 
 
 def _lu_factor(x: Array) -> Any:
-    factors, pivots = torch.linalg.lu_factor(x)
+    factors, pivots, _ = torch.linalg.lu_factor_ex(x)  # a singular matrix is no error
     return factors, pivots - 1  # LAPACK counts from 1
 
 
@@ -553,13 +557,16 @@ def arange(start: Any, stop: Any, step: Any, dtype: str) -> Array:
 _SAME_ARGUMENTS = "tril triu roll moveaxis swapaxes diagonal".split()
 
 
+relu = everywhere(torch.relu)
+
+
 def _namespace() -> SimpleNamespace:
     """All of the above by NumPy's names."""
     own = """sum prod max min any all mean reshape transpose broadcast_to concatenate stack expand_dims
     squeeze flip pad where getitem take take_along_axis slice slice_update sort cumsum cumprod matmul
     einsum""".split()
     found: dict[str, Any] = {name: getattr(torch, name) for name in _SAME}
-    found |= {**_RENAMED, "sign": _sign, "abs": _abs, **_OPERATORS}
+    found |= {**_RENAMED, "sign": _sign, "abs": _abs, "trunc": _trunc, **_OPERATORS}
     found |= {name: _of_two(fn) for name, fn in _BINARY.items()}
     found |= {name: globals()[name] for name in own}
     found |= {f"scatter_{name}": _scatter(how) for name, how in _SCATTERED.items()}
