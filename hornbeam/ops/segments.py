@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from hornbeam import dtypes
@@ -32,6 +33,28 @@ def _count(b: Backend, ids: Array) -> Any:
     if not b.is_concrete(ids):
         raise InputError("In compiled code a segment op needs `num_segments`.")
     return int(b.to_numpy(b.max(ids, axis=None, keepdims=False))) + 1
+
+
+def _multiplied(b: Backend, rows: Array, index: tuple[Array], updates: Array) -> Array:
+    """`scatter_multiply` into ones, with the gradient that engines lack where places repeat.
+
+    The gradient of an entry is the product of the others of its segment: the product of all that are not
+    zero, without its own factor, unless another one is zero.
+    """
+    (place,) = index
+
+    def product(x: Array) -> tuple[Array, Any]:
+        def backward(upstream: Array) -> Array:
+            zero = b.equal(x, b.zeros((), b.dtype(x)))
+            factor = b.where(zero, b.ones_like(x), x)
+            zeros = b.scatter_add(b.zeros_like(rows), index, b.cast(zero, b.dtype(x)))
+            others = b.divide(b.take(b.scatter_multiply(rows, index, factor), place, 0), factor)
+            alone = b.equal(b.take(zeros, place, 0), b.cast(zero, b.dtype(x)))
+            return b.where(alone, b.multiply(b.take(upstream, place, 0), others), b.zeros_like(x))
+
+        return b.scatter_multiply(rows, index, x), backward
+
+    return b.custom_gradient(product)(updates)
 
 
 def _extreme(dtype: str, largest: bool) -> Any:
@@ -98,7 +121,8 @@ def segment_prod(
     >>> ops.convert_to_numpy(ops.segment_prod([2, 2, 3], [0, 0, 2])).tolist()
     [4, 1, 3]
     """
-    return _segmented(b, b.scatter_multiply, data, segment_ids, num_segments, 1)
+    multiply = functools.partial(_multiplied, b) if dtypes.is_float(b.dtype(data)) else None
+    return _segmented(b, multiply or b.scatter_multiply, data, segment_ids, num_segments, 1)
 
 
 @op("data ?segment_ids", dtype=rules.arithmetic)

@@ -293,8 +293,7 @@ row("rearrange", F(2, 3, 4), "... c -> c ...", _reference=lambda x, p: np.moveax
 row("rearrange", F(2, 3, 4), "a b c -> (a b) 1 c", _reference=lambda x, p: x.reshape(6, 1, 4))
 
 for _op in "segment_sum segment_max segment_min segment_prod".split():
-    _differentiable = _op != "segment_prod"  # JAX has no gradient of products of repeated places
-    row(_op, F(6, 2), np.int32([0, 0, 1, 2, 2, 2]), num_segments=3, _gradient=_differentiable)
+    row(_op, F(6, 2), np.int32([0, 0, 1, 2, 2, 2]), num_segments=3)
     row(_op, F(6, 2), np.int32([0, 0, 1, 3, 3, 3]), num_segments=4, _gradient=False)
 row(
     "segment_sum",

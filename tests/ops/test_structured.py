@@ -232,3 +232,12 @@ def test_arrays_of_two_engines_do_not_mix() -> None:
             ops.add(on(first, 1.0), on(second, 1.0))
         with pytest.raises(MixedEnginesError, match="two engines"):
             ops.scan(lambda c, x: (c, x), on(first, 1.0), on(second, [1.0]))
+
+
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_segment_prod_has_a_gradient_at_zeros(engine: str) -> None:
+    with config.use_backend(engine):
+        x = ops.convert_to_tensor(np.float32([2, 3, 0, 5, 0, 0, 7]))
+        ids = np.int32([0, 0, 1, 1, 2, 2, 3])
+        slope = hornbeam.grad(lambda x: ops.sum(ops.segment_prod(x, ids, num_segments=4)))(x)
+        assert ops.convert_to_numpy(slope).tolist() == [3, 2, 5, 0, 0, 0, 1]
