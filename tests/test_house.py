@@ -128,7 +128,7 @@ def test_importing_alone_is_quick() -> None:
 
 LAYERS_OF_THE_HOUSE = [
     "_version dtypes errors naming settings tracebacks tree",
-    "backends saving.objects",
+    "backends saving.objects compat.renames compat.methods",
     "dtype_policies saving.identifiers",
     "backend config ops",
     "variables autodiff random",
@@ -136,7 +136,8 @@ LAYERS_OF_THE_HOUSE = [
     "layers losses metrics mixed_precision optimizers utils.batches",
     "saving",
     "callbacks models training",
-    "utils",
+    "utils compat visualization wrappers",
+    "cli",
 ]
 """From the bottom up: a module may import from its own row and those above it in this list."""
 

@@ -6,9 +6,11 @@ import os
 from typing import Any
 
 from hornbeam.callbacks.monitor import MonitorCallback, say
+from hornbeam.compat.renames import accept_old_words
 from hornbeam.errors import InputError
 
 
+@accept_old_words
 class ModelCheckpoint(MonitorCallback):
     """Saves the model, or its weights, after epochs or batches.
 
@@ -35,6 +37,8 @@ class ModelCheckpoint(MonitorCallback):
     ...     sorted(os.listdir(folder))
     ['1.keras', '2.keras']
     """
+
+    state_attributes = ("best", "_epoch", "_batches")
 
     def __init__(
         self,

@@ -8,6 +8,7 @@ from typing import Any
 
 from hornbeam.callbacks.callback import Callback
 from hornbeam.callbacks.monitor import MonitorCallback, say
+from hornbeam.compat.renames import accept_old_words
 from hornbeam.errors import InputError
 
 
@@ -39,6 +40,8 @@ class LearningRateScheduler(Callback):
     >>> model.fit(x, x, epochs=2, verbose=0, callbacks=[halve]).history["learning_rate"]
     [0.5, 0.25]
     """
+
+    state_attributes = ()
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0) -> None:
         super().__init__()
@@ -72,6 +75,7 @@ class LearningRateScheduler(Callback):
             logs["learning_rate"] = current_rate(self.model)
 
 
+@accept_old_words
 class ReduceLROnPlateau(MonitorCallback):
     """Lowers the learning rate when a figure of the logs has not improved for some epochs.
 
@@ -120,6 +124,8 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown = cooldown
         self.min_lr = min_lr
         self._reset()
+
+    state_attributes = ("best", "wait", "cooldown_counter")
 
     def _reset(self) -> None:
         self.best = None

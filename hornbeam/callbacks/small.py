@@ -8,9 +8,11 @@ from typing import Any
 
 from hornbeam.callbacks.callback import HOOKS, Callback
 from hornbeam.callbacks.monitor import say
+from hornbeam.compat.renames import accept_old_words
 from hornbeam.errors import InputError, suggest
 
 
+@accept_old_words
 class LambdaCallback(Callback):
     """Functions as hooks.
 
@@ -105,6 +107,8 @@ class SwapEMAWeights(Callback):
     >>> _ = model.fit(x, x, verbose=0)
     >>> _ = model.evaluate(x, x, verbose=0, callbacks=[hornbeam.callbacks.SwapEMAWeights()])
     """
+
+    state_attributes = ("_swapped",)
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         super().__init__()

@@ -13,6 +13,7 @@ from hornbeam import dtype_policies, dtypes, regularizers, tree
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import KerasTensor, is_recording, not_recording
+from hornbeam.compat.methods import OldLayer
 from hornbeam.errors import InputError, suggest
 from hornbeam.layers import call_context
 from hornbeam.layers.call_context import CallContext
@@ -40,7 +41,7 @@ _as_shapes, _map_shapes = as_shapes, map_shapes
 BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
-class Layer(Stateful):
+class Layer(OldLayer, Stateful):
     """The base of all layers: variables, and a `call` that computes with them.
 
     A layer of your own defines ``__init__`` (its settings), ``build(input_shape)`` (its variables,

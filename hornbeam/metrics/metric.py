@@ -122,6 +122,10 @@ class Metric(Configurable):
         for variable in self.variables:
             variable.assign(initializers.Zeros()(variable.shape, variable.dtype))
 
+    def reset_states(self) -> None:
+        """`reset_state`, as it was spelled in Keras 2."""
+        self.reset_state()
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Take in a batch and return the figure for all data so far."""
         self.update_state(*args, **kwargs)

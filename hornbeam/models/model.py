@@ -10,6 +10,7 @@ from hornbeam import tree
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Backend
 from hornbeam.backends.symbolic import KerasTensor
+from hornbeam.compat.methods import OldModel, takes_methods_words
 from hornbeam.errors import InputError, suggest
 from hornbeam.layers.layer import Layer, _as_shapes, _map_shapes
 from hornbeam.layers.state import members
@@ -21,11 +22,13 @@ from hornbeam.training.trainer import Trainer
 
 def is_functional_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether constructor arguments are those of a functional model: (inputs, outputs)."""
-    return len(args) in (2, 3) or (len(args) == 1 and "outputs" in kwargs) or "inputs" in kwargs
+    named = "outputs" in kwargs or "output" in kwargs
+    return len(args) in (2, 3) or (len(args) == 1 and named) or "inputs" in kwargs or "input" in kwargs
 
 
 @builtin("keras")
-class Model(Trainer, Layer):
+@takes_methods_words
+class Model(OldModel, Trainer, Layer):
     """A layer that can be trained (`compile`, `fit`), saved and summarized.
 
     There are three ways to make one: ``Model(inputs, outputs)`` from the symbolic tensors between which

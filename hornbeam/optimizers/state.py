@@ -8,13 +8,14 @@ from typing import Any
 from hornbeam import initializers
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Backend
+from hornbeam.compat.methods import OldOptimizer
 from hornbeam.errors import InputError
 from hornbeam.naming import reset_path, set_path
 from hornbeam.saving.objects import Configurable
 from hornbeam.variables import Variable
 
 
-class OptimizerState(Configurable):
+class OptimizerState(OldOptimizer, Configurable):
     """What an optimizer remembers: variables of its own, and those that it trains."""
 
     def __init__(self, name: str) -> None:

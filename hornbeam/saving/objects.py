@@ -18,6 +18,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from hornbeam import dtypes
+from hornbeam.compat.renames import accept_old_words
 from hornbeam.errors import CorruptFileError, UnknownObjectError, suggest
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ def builtin(module: str) -> Callable[[T], T]:
     def register(kind: T) -> T:
         kind._keras_module = module  # type: ignore[attr-defined]
         _builtin[_area(module), kind.__name__] = kind  # type: ignore[attr-defined]
-        return kind
+        return accept_old_words(kind)
 
     return register
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import constraints, initializers, ops, regularizers
+from hornbeam.compat.renames import with_sizes_in_a_row
 from hornbeam.errors import InputError
 from hornbeam.layers.arguments import with_defaults
 from hornbeam.layers.convolutional.base import Windowed, checked_filters
@@ -183,5 +184,5 @@ class Conv3D(Conv):
 
 
 Convolution1D = Conv1D
-Convolution2D = Conv2D
-Convolution3D = Conv3D
+Convolution2D = with_sizes_in_a_row(Conv2D, "Convolution2D")
+Convolution3D = with_sizes_in_a_row(Conv3D, "Convolution3D")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from hornbeam import constraints, initializers, ops, regularizers
+from hornbeam.compat.renames import with_sizes_in_a_row
 from hornbeam.errors import InputError
 from hornbeam.layers.arguments import with_defaults
 from hornbeam.layers.convolutional.base import Windowed, checked_filters
@@ -290,4 +291,4 @@ class SeparableConv2D(SeparableConv):
 
 
 SeparableConvolution1D = SeparableConv1D
-SeparableConvolution2D = SeparableConv2D
+SeparableConvolution2D = with_sizes_in_a_row(SeparableConv2D, "SeparableConvolution2D")
