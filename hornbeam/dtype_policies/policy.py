@@ -164,6 +164,10 @@ def get(identifier: Any) -> DTypePolicy:
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     if isinstance(identifier, str):
+        if "_from_" in identifier:
+            from hornbeam.dtype_policies.quantized import quantized
+
+            return quantized(identifier)
         return DTypePolicy(identifier)
     try:
         return DTypePolicy(dtypes.standardize(identifier))

@@ -78,3 +78,39 @@ def test_errors():
         hornbeam.DTypePolicy(3)
     with pytest.raises(InputError, match="must be a policy, a dtype or a name"):
         dtype_policies.get(object())
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "int8_from_float32",
+        "int4_from_mixed_bfloat16",
+        "int4/64_from_float32",
+        "float8_from_mixed_bfloat16",
+        "gptq/4/128_from_float32",
+        "awq/4/-1_from_mixed_bfloat16",
+    ],
+)
+def test_quantized_policies(name):
+    theirs, ours = keras.dtype_policies.get(name), dtype_policies.get(name)
+    assert type(ours).__name__ == type(theirs).__name__
+    for attribute in ("name", "compute_dtype", "variable_dtype", "quantization_mode"):
+        assert getattr(ours, attribute) == getattr(theirs, attribute)
+    config = dtype_policies.serialize(ours)
+    assert config == keras.dtype_policies.serialize(theirs)
+    assert dtype_policies.deserialize(config) == ours
+    for attribute in ("block_size", "weight_bits", "group_size", "amax_history_length"):
+        assert getattr(ours, attribute, None) == getattr(theirs, attribute, None)
+
+
+def test_quantized_policies_refuse():
+    with pytest.raises(InputError, match="mode must be one of 'int8', 'int4'.* got 'int3'"):
+        dtype_policies.QuantizedDTypePolicy("int3", "float32")
+    with pytest.raises(InputError, match="cannot be used in float16.* 'mixed_float16'"):
+        dtype_policies.QuantizedDTypePolicy("int8", "mixed_float16")
+    with pytest.raises(InputError, match="must look like 'int4/<block_size>'.* got 'int4'"):
+        dtype_policies.Int4DTypePolicy("int4", "float32")
+    with pytest.raises(InputError, match="must look like 'gptq/<weight_bits>/<group_size>'"):
+        dtype_policies.GPTQDTypePolicy("gptq/4/", "float32")
+    with pytest.raises(InputError, match="`amax_history_length` must be an int"):
+        dtype_policies.QuantizedFloat8DTypePolicy("float8", "float32", 1.5)
