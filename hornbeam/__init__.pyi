@@ -14,6 +14,7 @@ from . import (
     ops,
     optimizers,
     random,
+    quantizers,
     regularizers,
     saving,
     tree,
@@ -33,6 +34,7 @@ from .metrics import Metric
 from .models import Function, Model, Sequential
 from .naming import name_scope
 from .optimizers import Optimizer
+from .quantizers import Quantizer
 from .regularizers import Regularizer
 from .variables import Variable
 
@@ -70,6 +72,7 @@ __all__ = [
     "ops",
     "optimizers",
     "random",
+    "quantizers",
     "regularizers",
     "saving",
     "tree",

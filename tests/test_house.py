@@ -36,6 +36,7 @@ def relative(path: Path) -> str:
 
 ENGINE_NAMES_ALLOWED = {
     ("hornbeam/variables.py", "__jax_array__"): "the hook through which an engine reads a Variable",
+    ("hornbeam/variables.py", "__tf_tensor__"): "the hook through which an engine reads a Variable",
 }
 
 
@@ -132,7 +133,7 @@ LAYERS_OF_THE_HOUSE = [
     "dtype_policies saving.identifiers",
     "backend config ops",
     "variables autodiff random",
-    "activations constraints initializers regularizers",
+    "activations constraints initializers regularizers quantizers",
     "layers losses metrics mixed_precision optimizers utils.batches",
     "saving",
     "callbacks models training",
