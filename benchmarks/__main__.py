@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m benchmarks [--tiny] [--repeats N] [--json FILE] [what]``."""
+"""Run the benchmarks: ``python -m benchmarks [--engine NAME] [--tiny] [--repeats N] [what]``."""
 
 from __future__ import annotations
 
@@ -16,21 +16,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("what", nargs="?", default="", help="a theme, or part of a case's name")
     parser.add_argument("--tiny", action="store_true", help="toy sizes: does everything run?")
+    parser.add_argument("--engine", default="jax", help="what Hornbeam and Keras run on")
     parser.add_argument("--repeats", type=int, help="turns per case")
     parser.add_argument("--json", type=Path, default=LOCAL, help="where the numbers go")
     options = parser.parse_args()
-    os.environ["KERAS_BACKEND"] = "jax"  # before keras is imported, which reads it
+    os.environ["KERAS_BACKEND"] = options.engine  # before keras is imported, which reads it
 
     from benchmarks import beside_keras, dispatch, importing
 
     scale = TINY if options.tiny else FULL
     scale = scale._replace(repeats=options.repeats or scale.repeats)
     results = []
-    if options.what in ("", "import"):
+    of_engines = options.engine == "jax"  # the other themes compare with JAX
+    if options.what in ("", "import") and of_engines:
         results += importing.run(scale)
-    if options.what in ("", "dispatch"):
+    if options.what in ("", "dispatch") and of_engines:
         results += dispatch.run(scale)
-    results += beside_keras.run(scale, options.what)
+    results += beside_keras.run(scale, options.what, options.engine)
     save(results, options.json)
     where = machine()
     print(f"{where['processor']}, {where['cores']} cores, {where['versions']}\n")

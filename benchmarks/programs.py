@@ -146,3 +146,11 @@ PROGRAMS: dict[str, tuple[str, Builder, float]] = {
     "model(x) on one batch": ("serving", call_one_batch, 1.0),
 }
 """Case -> (theme, builder, largest ratio to Keras 3 that is good enough)."""
+
+ENGINE_TARGETS: dict[str, dict[str, float]] = {
+    "torch": {"mlp_fit": 0.9, "cnn_fit": 0.9, "lstm_fit": 0.9, "tiny_fit": 0.4}
+}
+"""Engine -> builder -> the largest ratio to Keras on that engine, where it is another one."""
+
+BY_HAND_TARGET = 1.05
+"""The largest ratio to a loop that was written by hand for the engine."""

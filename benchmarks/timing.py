@@ -9,7 +9,7 @@ import platform
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -60,23 +60,29 @@ class Result(NamedTuple):
 
 
 def alternate(ours: Program, theirs: Program, repeats: int) -> tuple[float, float]:
-    """The median times of both programs, run in turns: ours, theirs, ours, theirs, ...
+    """The median times of both programs, run in turns: ours, theirs, ours, theirs, ..."""
+    first, second = in_turns([ours, theirs], repeats)
+    return first, second
 
-    Both run twice before, so that nothing is compiled while the clock runs.  Turns share whatever
-    else the machine is doing, which is why only their ratio means something.
+
+def in_turns(programs: Sequence[Program], repeats: int) -> list[float]:
+    """The median times of several programs, run in turns.
+
+    All run twice before, so that nothing is compiled while the clock runs.  Turns share whatever
+    else the machine is doing, which is why only their ratios mean something.
     """
-    times: tuple[list[float], list[float]] = ([], [])
-    for program in (ours, theirs) * 2:
+    times: list[list[float]] = [[] for _ in programs]
+    for program in [*programs] * 2:
         program()
     for _ in range(repeats):
-        for program, seconds in zip((ours, theirs), times, strict=True):
+        for program, seconds in zip(programs, times, strict=True):
             gc.collect()
             gc.disable()
             started = time.perf_counter()
             program()
             seconds.append(time.perf_counter() - started)
             gc.enable()
-    return statistics.median(times[0]), statistics.median(times[1])
+    return [statistics.median(seconds) for seconds in times]
 
 
 def human(seconds: float) -> str:
@@ -120,7 +126,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "hornbeam": hornbeam.__version__,
-        "versions": {name: version(name) for name in ("jax", "keras", "numpy")},
+        "versions": {name: version(name) for name in ("jax", "keras", "numpy", "torch")},
         "commit": commit.stdout.strip(),
     }
 

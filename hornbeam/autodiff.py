@@ -96,7 +96,7 @@ def _through_boxes(
             writes.undo()
         return _scalar(backend, loss), (aux, new)
 
-    values = [variable._value for variable in variables]
+    values = [backend.unbox(variable._value) for variable in variables]
     (loss, (aux, new)), grads = backend.value_and_grad(pure_fn, values)
     for variable, value in zip(touched, new, strict=True):
         variable._set(value)

@@ -24,6 +24,7 @@ from hornbeam.naming import current_path, unique_name
 
 _written: ContextVar[Writes | None] = ContextVar("hornbeam_written", default=None)
 _autocast: ContextVar[str | None] = ContextVar("hornbeam_autocast", default=None)
+_carried: ContextVar[frozenset[int] | None] = ContextVar("hornbeam_carried", default=None)
 _structure = 0
 
 
@@ -68,6 +69,8 @@ class Variable:
     """
 
     __array_priority__ = 100
+    _should_act_as_resource_variable = True
+    """An engine's gradient tapes look for this; then they take `handle` for the variable."""
 
     def __init__(
         self,
@@ -98,10 +101,18 @@ class Variable:
         if kwargs:
             raise InputError(f"Variable() got unknown arguments {sorted(kwargs)}.")
         self.backend: Backend = registry.current()
-        self._value: Array = self._first_value(initializer, shape, dtype)
-        self._shape: tuple[int, ...] = tuple(self._value.shape)
-        self._dtype = self.backend.dtype(self._value)
+        with self.backend.outside():
+            self._value: Array = self._first_value(initializer, shape, dtype)
+            self._shape: tuple[int, ...] = tuple(self._value.shape)
+            self._dtype = self.backend.dtype(self._value)
+            self._value = self._held(self._value)
         structure_changed()
+
+    def _held(self, value: Array) -> Array:
+        """What the engine puts into the box for a first value."""
+        if self.born_trainable:
+            return self.backend.box(value, self._trainable)
+        return self.backend.store(None, value)
 
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Array:
         wanted = None if dtype is None else dtypes.standardize(dtype)
@@ -148,15 +159,20 @@ class Variable:
         """The array in the box, in the autocast dtype if a layer is running in one."""
         target = _autocast.get()
         if target is not None and self._autocast and dtypes.is_float(self._dtype):
-            return self.backend.cast(self._value, target)
-        return self._value
+            return self.backend.cast(self.array, target)
+        return self.array
+
+    @property
+    def array(self) -> Array:
+        """The array in the box, in the box's own dtype."""
+        return self.backend.read(self._value)
 
     def __hornbeam_array__(self) -> Array:
         return self.value
 
     def numpy(self) -> Any:
         """The value as a NumPy array."""
-        return self.backend.to_numpy(self._value)
+        return self.backend.to_numpy(self.array)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> Any:
         array = self.numpy()
@@ -196,6 +212,8 @@ class Variable:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
+        if self.born_trainable:
+            self._value = self.backend.box(self._value, self._trainable)
         structure_changed()
 
     @property
@@ -214,9 +232,9 @@ class Variable:
         return self._synchronization
 
     @property
-    def handle(self) -> Variable:
-        """The box itself (Keras on other engines has a separate handle)."""
-        return self
+    def handle(self) -> Any:
+        """What the engine knows the box by, if it keeps boxes of its own; else the box itself."""
+        return getattr(self._value, "handle", self)
 
     # ----------------------------------------------------------------------------------- assignment
 
@@ -241,24 +259,27 @@ class Variable:
 
     def assign_add(self, value: Any) -> Variable:
         """Add `value` to the value."""
-        return self.assign(PUBLIC_OPS["add"](self._value, value))
+        return self.assign(PUBLIC_OPS["add"](self.array, value))
 
     def assign_sub(self, value: Any) -> Variable:
         """Subtract `value` from the value."""
-        return self.assign(PUBLIC_OPS["subtract"](self._value, value))
+        return self.assign(PUBLIC_OPS["subtract"](self.array, value))
 
     def _set(self, new: Array) -> None:
         log = _written.get()
-        if log is not None and self not in log:
+        if log is None:
+            self._value = self.backend.store(self._value, new)
+            return
+        if self not in log:
             log[self] = self._value
         self._value = new
 
     def move(self, backend: Backend) -> None:
         """Bring the value to another engine."""
         if backend is not self.backend:
-            value = self.backend.to_numpy(self._value)
+            value = self.numpy()
             self.backend = backend
-            self._value = backend.asarray(np.array(value))
+            self._value = self._held(backend.asarray(np.array(value)))
 
     # ------------------------------------------------------------------------------ like an array
 
@@ -332,6 +353,11 @@ class Writes:
             variable._value = before
 
 
+def is_recording_writes() -> bool:
+    """Whether assignments are being noted, and so may be undone: nothing may be overwritten then."""
+    return _written.get() is not None
+
+
 @contextmanager
 def recording_writes() -> Iterator[Writes]:
     """A context that notes which variables are assigned in it.
@@ -344,6 +370,12 @@ def recording_writes() -> Iterator[Writes]:
         yield log
     finally:
         _written.reset(token)
+
+
+def is_carried(variable: Variable) -> bool:
+    """Whether `variable` may be assigned: False in a `pure` function that it does not belong to."""
+    carried = _carried.get()
+    return carried is None or id(variable) in carried
 
 
 @contextmanager
@@ -366,12 +398,16 @@ def pure(
     Raises:
         InputError: if `fn` assigns a variable that is not among `variables`.
     """
-    with recording_writes() as writes, swapped(variables, values):
-        result = fn(*args)
-        new = [v._value for v in variables]
-        known = {id(v) for v in variables}
-        strays = [v for v in writes.variables if id(v) not in known]
-        writes.undo()
+    known = frozenset(id(v) for v in variables)
+    token = _carried.set(known)
+    try:
+        with recording_writes() as writes, swapped(variables, values):
+            result = fn(*args)
+            new = [v._value for v in variables]
+            strays = [v for v in writes.variables if id(v) not in known]
+            writes.undo()
+    finally:
+        _carried.reset(token)
     if strays:
         raise InputError(
             f"The variables {[v.path for v in strays]} were assigned inside a compiled step, but do "

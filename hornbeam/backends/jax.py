@@ -106,7 +106,9 @@ class JaxBackend(Backend):
         """Forward differentiation costs one pass."""
         return jax.jvp(fn, (values,), (tangents,), has_aux=True)
 
-    def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
+    def compile(
+        self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
+    ) -> Callable[..., Any]:
         return _Compiled(fn, donate)
 
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:

@@ -115,6 +115,8 @@ class Backend:
     """Whether its arrays carry shapes and dtypes only."""
     compiled: ClassVar[bool] = True
     """Whether `compile` makes anything faster (False: it returns the function itself)."""
+    graphs: ClassVar[bool] = False
+    """Whether `compile` makes something faster of a function even with ``jit_compile=False``."""
     xp: ClassVar[Any] = None
     """A namespace with NumPy's names, or None."""
     native: ClassVar[frozenset[str]] = frozenset()
@@ -202,6 +204,48 @@ class Backend:
         """``x[key]``, where `key` holds ints, slices, None, ... and integer arrays."""
         return x[key]
 
+    # --------------------------------------------------------------------------------- what boxes hold
+
+    def box(self, value: Array, trainable: bool) -> Array:
+        """What the box of a variable that can be trained holds; `trainable` says whether it is now.
+
+        An engine whose own optimizers and modules know arrays by identity makes it an array that
+        `store` overwrites.
+        """
+        return value
+
+    def read(self, held: Array) -> Array:
+        """The value of a box that holds `held`, as an array."""
+        return held
+
+    def outside(self) -> AbstractContextManager[Any]:
+        """A context outside of any function that is being traced, where the first values are made."""
+        return nullcontext()
+
+    def store(self, held: Array, new: Array) -> Array:
+        """What a box that holds `held` (None: nothing yet) holds after `new` was assigned to it."""
+        return new
+
+    def unbox(self, held: Array) -> Array:
+        """The value of a box as a constant, if `box` has made a leaf of the user's graph of it."""
+        return held
+
+    def update_rule(self, name: str) -> Callable[..., bool] | None:
+        """An optimizer's rule for all variables at once, or None if it is to be run one by one.
+
+        It is called as ``rule(optimizer, parameters, gradients, slots, learning_rate, step)`` with lists
+        of arrays (`slots` is a dict of lists) and *overwrites* parameters and slots.  It returns False,
+        having changed nothing, for arrays that it is not for.
+        """
+        return None
+
+    def model_method(self, name: str) -> Callable[..., Any] | None:
+        """What models and layers on this engine have under `name` besides Hornbeam's own methods.
+
+        It is a function whose first argument is the layer.
+        """
+        return None
+
     # ------------------------------------------------------------------------ autodiff, compilation
 
     def value_and_grad(
@@ -254,8 +298,17 @@ class Backend:
         weights = [self.zeros(self.shape(o), self.dtype(o)) for o in outputs]
         return outputs, self.value_and_grad(pushed, weights)[1], aux
 
-    def compile(self, fn: Callable[..., Any], donate: bool = False) -> Callable[..., Any]:
-        """`fn` compiled.  With `donate` the arrays in its first argument may be overwritten."""
+    def compile(
+        self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
+    ) -> Callable[..., Any]:
+        """`fn` compiled.
+
+        Args:
+            fn: a function of nests of arrays.
+            donate: whether what the first argument holds may be overwritten with the first result.
+            jit_compile: what the user said to `Model.compile`, for an engine whose graphs can be
+                compiled further (see `graphs`).
+        """
         return fn
 
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:

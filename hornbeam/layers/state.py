@@ -6,12 +6,48 @@ hold, directly or in lists, tuples and dicts, in the order in which the attribut
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from hornbeam.metrics.metric import Metric
 from hornbeam.random.seed_generator import SeedGenerator
-from hornbeam.variables import Variable
+from hornbeam.variables import Variable, structure_version
+
+
+class Memory:
+    """What has been found on objects, to be found again without looking while a step runs.
+
+    It holds until a variable is made, frozen or unfrozen anywhere, as compiled steps do.
+    """
+
+    def __init__(self) -> None:
+        self._version = -1
+        self._found: dict[tuple[int, str], tuple[Any, list[Any]]] = {}
+
+    def find(self, owner: Any, what: str, search: Callable[[], list[Any]]) -> list[Any]:
+        """`search`, or what it returned before."""
+        version = structure_version()
+        if version != self._version:
+            self._found = {}
+            self._version = version
+        known = self._found.get((id(owner), what))
+        if known is None:
+            found = search()
+            if version != structure_version():
+                return found
+            known = self._found[id(owner), what] = (owner, found)
+        return known[1].copy()
+
+
+memory: ContextVar[Memory | None] = ContextVar("hornbeam_memory", default=None)
+"""The memory of the step that is running, if there is one."""
+
+
+def found_on(owner: Any, what: str, search: Callable[[], list[Any]]) -> list[Any]:
+    """``search()``, which depends on nothing but what hangs on `owner`; `what` is its name."""
+    kept = memory.get()
+    return search() if kept is None else kept.find(owner, what, search)
 
 
 def members(obj: Any, kinds: tuple[type, ...]) -> Iterator[Any]:

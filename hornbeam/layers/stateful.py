@@ -90,6 +90,9 @@ class Stateful(Configurable):
 
     def _flatten_layers(self) -> list[Any]:
         """This layer and all layers below it, each once."""
+        return state.found_on(self, "layers", self._find_layers)
+
+    def _find_layers(self) -> list[Any]:
         found: dict[int, Any] = {id(self): self}
         stack: list[Iterator[Any]] = [state.members(self, (Stateful,))]
         while stack:
@@ -104,6 +107,9 @@ class Stateful(Configurable):
     @property
     def weights(self) -> list[Variable]:
         """All variables but the states of seeds and metrics."""
+        return state.found_on(self, "weights", self._find_weights)
+
+    def _find_weights(self) -> list[Variable]:
         layers = self._flatten_layers()
         return state.unique([v for layer in layers for v in state.own_variables(layer)])
 
@@ -117,6 +123,9 @@ class Stateful(Configurable):
     @property
     def trainable_weights(self) -> list[Variable]:
         """The variables that training changes."""
+        return state.found_on(self, "trainable", self._find_trainable_weights)
+
+    def _find_trainable_weights(self) -> list[Variable]:
         frozen = {
             id(v)
             for layer in self._flatten_layers()

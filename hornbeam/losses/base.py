@@ -275,7 +275,7 @@ def _masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: 
     mask = ops.cast(ops.convert_to_tensor(mask), dtype)
     if reduction in ("mean", "sum_over_batch_size"):
         valid = ops.sum(mask)
-        total = _count(mask, dtype)
+        total = _count(mask)
         mask = mask * ops.where(valid > 0, total / ops.maximum(valid, 1.0), 0.0)
     if sample_weight is None:
         return mask
@@ -283,14 +283,14 @@ def _masked_weight(sample_weight: Any, mask: Any, reduction: str | None, dtype: 
     return sample_weight * mask
 
 
-def _count(x: Any, dtype: str) -> Any:
-    """How many values `x` has, as an array if a size is not known."""
-    size: Any = 1.0
+def _count(x: Any) -> Any:
+    """How many values `x` has, at least 1: a number, or an array if a size is not known."""
+    size = 1.0
     for d in x.shape:
         if not isinstance(d, int):
-            return ops.sum(ops.ones_like(x))
+            return ops.maximum(ops.sum(ops.ones_like(x)), 1.0)
         size *= d
-    return ops.cast(size, dtype)
+    return max(size, 1.0)
 
 
 def _reduce(values: Any, sample_weight: Any, reduction: str | None, dtype: str) -> Array:
@@ -302,4 +302,4 @@ def _reduce(values: Any, sample_weight: Any, reduction: str | None, dtype: str) 
     if reduction == "mean_with_sample_weight" and sample_weight is not None:
         weight = ops.sum(sample_weight)
         return ops.where(weight != 0, total / ops.where(weight != 0, weight, 1.0), 0.0)
-    return total / ops.maximum(_count(values, dtype), 1.0)
+    return total / _count(values)

@@ -105,6 +105,11 @@ class Mean(Metric):
             sample_weight: a weight for each.
         """
         with full_width(self.dtype, values):
+            values = ops.convert_to_tensor(values, dtype=self.dtype)
+            if type(sample_weight) in (int, float) and not len(values.shape):
+                self.total.assign_add(values * sample_weight)  # the mean of a batch, as losses are
+                self.count.assign_add(sample_weight)
+                return
             weighted, weight = samplewise(values, sample_weight, self.dtype)
         self.total.assign_add(ops.sum(weighted))
         if weight is not None:

@@ -489,6 +489,9 @@ def _public(record: OpRecord) -> Callable[..., Any]:
     if first is not None and fixed and leading:
         return _of_several(record, len(record.slots))
 
+    if record.name == "cast":
+        return _of_cast(record)
+
     def public(*args: Any, **kwargs: Any) -> Any:
         return record.call(args, kwargs)
 
@@ -498,11 +501,15 @@ def _public(record: OpRecord) -> Callable[..., Any]:
 def _fast_plan(record: OpRecord, kinds: Sequence[Any], given: Sequence[Any]) -> Any:
     """(kernel, backend, result dtype) for arguments that need nothing done to them, else False.
 
+    BOXED if there are variables among them, whose arrays may have a plan.
+
     Args:
         record: the op.
         kinds: the types of the arguments, in the order of the slots.
         given: their dtypes; None for Python numbers and None.
     """
+    if any(hasattr(kind, "__hornbeam_array__") for kind in kinds):
+        return BOXED
     owners = {registry.engine_of(k) for k, d in zip(kinds, given, strict=True) if d is not None}
     backend = owners.pop() if len(owners) == 1 else None
     if backend is None or backend.symbolic:
@@ -548,6 +555,8 @@ def _of_one(record: OpRecord) -> Callable[..., Any]:
             return record.call(args, kwargs)
         if plan is None:
             plan = plans[type(x), dtype] = _fast_plan(record, (type(x),), (dtype,))
+        if plan is BOXED:
+            return public(_unboxed(x), *args[1:], **kwargs)
         if plan is False or (kwargs and plan[4]):
             return record.call(args, kwargs)
         try:
@@ -581,6 +590,8 @@ def _of_two(record: OpRecord) -> Callable[..., Any]:
             return record.call(args, kwargs)
         if plan is None:
             plan = plans[key] = _fast_plan(record, key[:2], key[2:])
+        if plan is BOXED:
+            return public(_unboxed(x1), _unboxed(x2))
         if plan is False:
             return record.call(args, kwargs)
         try:
@@ -609,6 +620,8 @@ def _of_several(record: OpRecord, count: int) -> Callable[..., Any]:
             return record.call(args, kwargs)
         if plan is None:
             plan = plans[key] = _fast_plan(record, key[0], given)
+        if plan is BOXED:
+            return public(*[_unboxed(a) for a in arrays], *args[count:], **kwargs)
         if plan is False or (kwargs and plan[4]):
             return record.call(args, kwargs)
         try:
@@ -641,6 +654,8 @@ def _of_sequence(record: OpRecord) -> Callable[..., Any]:
             return record.call(args, kwargs)
         if plan is None:
             plan = plans[kind, dtype] = _fast_plan(record, (kind,), (dtype,))
+        if plan is BOXED:
+            return public([_unboxed(a) for a in arrays], *args[1:], **kwargs)
         if plan is False or (kwargs and plan[4]):
             return record.call(args, kwargs)
         try:
@@ -654,6 +669,43 @@ def _of_sequence(record: OpRecord) -> Callable[..., Any]:
     return public
 
 
+def _of_cast(record: OpRecord) -> Callable[..., Any]:
+    """The public function of `cast`, which has no plan, but mostly nothing to do either."""
+    plans: dict[Any, Any] = {}
+    _fast_plans.append(plans)
+
+    def public(*args: Any, **kwargs: Any) -> Any:
+        try:
+            x, wanted = args
+            plan = plans.get((type(x), x.dtype, wanted))
+        except (ValueError, AttributeError, TypeError):
+            return record.call(args, kwargs)
+        if plan is None:
+            plan = plans[type(x), x.dtype, wanted] = _cast_plan(x, wanted)
+        if kwargs or plan is False:
+            return record.call(args, kwargs)
+        return x if plan == "" else plan[0].cast(x, plan[1])
+
+    return public
+
+
+def _cast_plan(x: Any, wanted: Any) -> Any:
+    """(backend, dtype), "" if it has the dtype already, or False for the general path."""
+    backend = registry.engine_of(type(x))
+    if backend is None or backend.symbolic:
+        return False
+    name, given = dtypes.standardize(wanted), backend.dtype(x)
+    if name == given:
+        return ""
+    return False if dtypes.is_wide(name) or dtypes.is_wide(given) else (backend, name)
+
+
+def _unboxed(value: Any) -> Any:
+    """The array of a variable; anything else as it is."""
+    return value.__hornbeam_array__() if hasattr(value, "__hornbeam_array__") else value
+
+
+BOXED = "boxed"
 _NO_DTYPE = {int, float, bool, type(None)}
 _fast_plans: list[dict[Any, Any]] = []
 

@@ -50,6 +50,8 @@ class Adam(Optimizer):
     [0.5, 2.5]
     """
 
+    rule = "adam"
+
     def __init__(
         self,
         learning_rate: Any = 0.001,

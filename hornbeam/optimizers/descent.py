@@ -45,6 +45,8 @@ class SGD(Optimizer):
     [0.5, 2.5]
     """
 
+    rule = "sgd"
+
     def __init__(
         self,
         learning_rate: Any = 0.01,
@@ -127,6 +129,8 @@ class RMSprop(Optimizer):
     >>> [round(float(v), 3) for v in w.numpy()]
     [-0.581, 3.581]
     """
+
+    rule = "rmsprop"
 
     def __init__(
         self,
@@ -216,6 +220,8 @@ class Adagrad(Optimizer):
     >>> [round(float(v), 3) for v in w.numpy()]
     [0.523, 2.477]
     """
+
+    rule = "adagrad"
 
     def __init__(
         self,

@@ -13,7 +13,7 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, ClassVar
 
 from hornbeam import dtypes, initializers, ops
 from hornbeam.backends.protocol import Array
@@ -28,7 +28,7 @@ from hornbeam.saving.objects import (
     deserialize_keras_object,
     serialize_keras_object,
 )
-from hornbeam.variables import Variable, pure
+from hornbeam.variables import Variable, is_recording_writes, pure
 
 Slots = dict[str, Array]
 
@@ -107,6 +107,7 @@ class Optimizer(OptimizerState):
         self._averages: list[Variable] = []
         self._accumulators: list[Variable] = []
         self._undecayed: tuple[set[int], list[str]] = (set(), [])
+        self._overwritten: list[Array] = []
         self._iterations = self.add_variable(
             (), "zeros", "int32", aggregation="only_first_replica", name="iteration"
         )
@@ -135,6 +136,10 @@ class Optimizer(OptimizerState):
                 raise InputError(f"{kind}: `{name}` must be a positive int or None, got {value!r}.")
         if self.gradient_accumulation_steps == 1:
             self.gradient_accumulation_steps = None
+
+    rule: ClassVar[str] = ""
+    """The name by which engines may know `update` (see `Backend.update_rule`); a class has it for its
+    own `update` only."""
 
     # ----------------------------------------------------------------------- what subclasses define
 
@@ -305,7 +310,9 @@ class Optimizer(OptimizerState):
         variables = self._variables_for(grads, trainable_variables)
         backend = self._backend()
         wide = any(dtypes.is_wide(v.dtype) for v in variables)
-        with backend.wide() if wide else nullcontext():
+        # what is recorded may be differentiated: the update of a step within a step
+        untaped = nullcontext() if is_recording_writes() else backend.inference()
+        with backend.wide() if wide else nullcontext(), untaped:
             self._apply(grads, variables)
 
     def _apply(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
@@ -381,9 +388,35 @@ class Optimizer(OptimizerState):
         self._update_all(grads, variables, rate)
 
     def _update_all(self, grads: list[Array], variables: list[Variable], rate: Any) -> None:
-        """One `update_step` for each variable."""
+        """All at once by the engine's own rule, if it has one, or an `update_step` for each variable."""
+        if self._update_natively(grads, variables, rate):
+            return
         for gradient, variable in zip(grads, variables, strict=True):
             self.update_step(gradient, variable, rate)
+
+    def _update_natively(self, grads: list[Array], variables: list[Variable], rate: Any) -> bool:
+        """Let the engine overwrite the variables; whether it has done so.
+
+        It overwrites arrays of its own only: those of variables that can be trained (`Backend.box`), and
+        slots that it was given here before or that are copied now.
+        """
+        kind = type(self)
+        if is_recording_writes() or kind.update_step is not Optimizer.update_step:
+            return False
+        owner = next(c for c in kind.__mro__ if "update" in c.__dict__)
+        rule = self._backend().update_rule(owner.__dict__.get("rule", ""))
+        if rule is None:
+            return False
+        places = [self._get_variable_index(v) for v in variables]
+        boxes = [slots[i] for slots in self._slots.values() for i in places]
+        known = {id(array) for array in self._overwritten}
+        if any(id(box._value) not in known for box in boxes):
+            for box in boxes:
+                box._value = ops.copy(box._value)
+            self._overwritten = [box._value for box in boxes]
+        values = {name: [s[i]._value for i in places] for name, s in self._slots.items()}
+        step = self.iterations + 1
+        return rule(self, [v._value for v in variables], grads, values, rate, step)
 
     def _accumulate(self, grads: list[Array], variables: list[Variable]) -> None:
         """Add up gradients; at the last of the steps, update by their mean."""

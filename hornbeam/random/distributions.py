@@ -15,7 +15,7 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends import registry
-from hornbeam.backends.protocol import Array, Backend
+from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
@@ -235,7 +235,15 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
             )
         sizes = [size if given is None else int(given) for size, given in zip(sizes, noise_shape)]
     kept = drawing(b).random_bernoulli(draw_seed(seed, b), tuple(sizes), 1.0 - rate)
-    return b.where(kept, x * (1.0 / (1.0 - rate)), b.zeros((), b.dtype(x)))
+    return b.dropped(x, kept, 1.0 / (1.0 - rate))
+
+
+def dropped(b: Backend, x: Array, kept: Array, scale: float) -> Array:
+    """The composition that engines may override: `x` times `scale` where `kept`, else 0."""
+    return b.where(kept, x * scale, b.zeros((), b.dtype(x)))
+
+
+COMPOSITIONS["dropped"] = dropped
 
 
 def shuffle(x: Any, axis: int = 0, seed: Any = None) -> Array:

@@ -17,6 +17,7 @@ from hornbeam import tree
 from hornbeam.backends.protocol import Backend
 from hornbeam.layers import call_context
 from hornbeam.layers.call_context import CallContext
+from hornbeam.layers.state import Memory, memory
 from hornbeam.variables import Variable, pure
 
 
@@ -75,6 +76,7 @@ class Step:
         self.donate = donate
         self.compiled = compiled and backend.compiled
         self._fuse: bool | None = None
+        self._memory = Memory()
         self._keys: list[str] | None = None
 
         def body(values: list[Any], data: Any) -> Any:
@@ -96,15 +98,19 @@ class Step:
 
     def __call__(self, data: Any) -> Any:
         if self._run is None:
-            with nullcontext() if self.donate else self.backend.inference():
-                return self.fn(_on_engine(data, self.backend))
+            token = memory.set(self._memory)
+            try:
+                with nullcontext() if self.donate else self.backend.inference():
+                    return self.fn(_on_engine(data, self.backend))
+            finally:
+                memory.reset(token)
         if self.donate:
             values = values_of(self.variables, self.backend)
         else:
             values = [variable._value for variable in self.variables]
         new, result = self._run(values, data)
         for i, value in new.items():
-            self.variables[i]._value = value
+            self.variables[i]._set(value)
         return in_order(result, self._keys)
 
 
@@ -164,5 +170,5 @@ class FusedSteps:
         bounds = (b.asarray(first, "int32"), b.asarray(last, "int32"))
         new, result = self._run(values, data, order, *bounds)
         for variable, value in zip(self.variables, new, strict=True):
-            variable._value = value
+            variable._set(value)
         return in_order(result, self._keys)

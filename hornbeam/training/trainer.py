@@ -308,6 +308,9 @@ class Trainer:
     @property
     def metrics(self) -> list[Metric]:
         """The loss tracker, the compiled metrics, and the metrics of the layers."""
+        return state.found_on(self, "metrics of the trainer", self._find_metrics)
+
+    def _find_metrics(self) -> list[Metric]:
         found: list[Metric] = [] if self._loss_tracker is None else [self._loss_tracker]
         if self._compile_loss is not None:
             found += self._compile_loss.metrics

@@ -10,7 +10,7 @@ import torch
 
 import hornbeam
 import hornbeam.layers.recurrent.loops  # registers the compositions
-from hornbeam import dtypes, layers, losses, ops, tree
+from hornbeam import dtypes, layers, losses, ops, optimizers, tree
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import COMPOSITIONS
 from hornbeam.errors import InputError, MixedEnginesError, UnsupportedError
@@ -142,8 +142,9 @@ def test_nothing_outside_hangs_on_a_graph() -> None:
         return ops.sum(w.value**2), w.value * 2
 
     (value, aux), grads = hornbeam.value_and_grad(loss, has_aux=True)([w])
-    tensors = [value, aux, *grads, counter.value, w.value]
+    tensors = [value, aux, *grads, counter.value]
     assert not any(t.requires_grad for t in tensors)
+    assert w.value.is_leaf
     assert float(counter.value) == 3
 
 
@@ -351,3 +352,114 @@ def test_scan_without_rows(on_torch: Any) -> None:
     )
     assert (int(carry), ys.tolist()) == (3, [2, 1, 0])
     assert tree.flatten(ys)
+
+
+# --------------------------------------------------------------------------------- what boxes hold
+
+
+def test_trainable_variables_hold_leaves_that_stay_themselves() -> None:
+    w = hornbeam.Variable([1.0, 2.0])
+    leaf = w.value
+    assert isinstance(leaf, torch.nn.Parameter)
+    assert leaf.requires_grad
+    w.assign([3.0, 4.0])
+    assert w.value is leaf
+    assert leaf.tolist() == [3, 4]
+    w.trainable = False
+    assert w.value is leaf
+    assert not leaf.requires_grad
+    assert type(hornbeam.Variable(1, dtype="int32").value) is torch.Tensor
+    assert type(hornbeam.Variable(1.0, trainable=False).value) is torch.Tensor
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        lambda w: w.value,
+        lambda w: ops.stop_gradient(w),
+        lambda w: ops.reshape(w, (2,)),
+        lambda w: w.value.view(2),
+    ],
+)
+def test_no_box_shares_memory_with_a_leaf(alias: Any) -> None:
+    w = hornbeam.Variable([1.0, 2.0])
+    copy = hornbeam.Variable(alias(w), trainable=False)
+    later = hornbeam.Variable([0.0, 0.0], trainable=False)
+    later.assign(alias(w))
+
+    def loss() -> Any:
+        within.assign(alias(w))
+        return ops.sum(w * w)
+
+    within = hornbeam.Variable([0.0, 0.0], trainable=False)
+    hornbeam.value_and_grad(loss)([w])
+    w.assign([5.0, 6.0])
+    for box in (copy, later, within):
+        assert box.numpy().tolist() == [1, 2]
+
+
+def test_state_keeps_no_graph_alive() -> None:
+    w, mean = hornbeam.Variable([1.0]), hornbeam.Variable([0.0], trainable=False)
+    for _ in range(3):
+        mean.assign(mean * 0.5 + w)
+        assert mean.value.grad_fn is None
+
+
+RULES = {
+    "sgd": lambda: optimizers.SGD(0.1),
+    "momentum": lambda: optimizers.SGD(0.1, momentum=0.9),
+    "nesterov": lambda: optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+    "rmsprop": lambda: optimizers.RMSprop(0.1),
+    "centered": lambda: optimizers.RMSprop(0.1, momentum=0.9, centered=True),
+    "adagrad": lambda: optimizers.Adagrad(0.1),
+    "adam": lambda: optimizers.Adam(0.1),
+    "amsgrad": lambda: optimizers.Adam(0.1, amsgrad=True),
+    "adamw": lambda: optimizers.AdamW(0.1),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("layout", ["as it is", "transposed"])
+def test_rules_for_all_variables_at_once(rule: str, layout: str, on_torch: Any) -> None:
+    results = []
+    for native in (True, False):
+        rng = np.random.default_rng(0)
+        shapes = [(3, 4), (5,)]
+        boxes = [hornbeam.Variable(rng.normal(size=s).astype("float32")) for s in shapes]
+        optimizer = RULES[rule]()
+        if not native:  # a class with an `update` of its own is run by it
+            kind = type(optimizer)
+            optimizer.__class__ = type("Own", (kind,), {"update": kind.update})
+        leaves = [box.value for box in boxes]
+        for _ in range(4):
+            grads = [torch.tensor(rng.normal(size=s).astype("float32")) for s in shapes]
+            if layout == "transposed":
+                grads[0] = grads[0].t().contiguous().t()
+            optimizer.apply(grads, boxes)
+        assert all(box.value is leaf for box, leaf in zip(boxes, leaves, strict=True))
+        results.append([v.numpy() for v in (*boxes, *optimizer.variables)])
+    for ours, theirs in zip(*results, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+def test_rules_overwrite_nothing_that_is_not_theirs() -> None:
+    w = hornbeam.Variable([1.0])
+    optimizer = optimizers.SGD(0.1, momentum=0.9)
+    optimizer.build([w])
+    mine = torch.tensor([2.0])
+    optimizer.variables[-1].assign(mine)
+    optimizer.apply([torch.tensor([1.0])])
+    assert mine.tolist() == [2]
+    np.testing.assert_allclose(optimizer.variables[-1].numpy(), [1.7], rtol=1e-6)
+
+
+def test_an_update_can_be_differentiated() -> None:
+    w, x = hornbeam.Variable([2.0]), torch.tensor([3.0], requires_grad=True)
+    optimizer = optimizers.SGD(0.1)
+    optimizer.build([w])
+    (new,), _ = optimizer.stateless_apply(
+        [v.value for v in optimizer.variables], [x * x], [w.value]
+    )
+    new.sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), [-0.6], rtol=1e-6)
+    assert w.numpy().tolist() == [2]
