@@ -7,15 +7,16 @@ from typing import Any
 
 from hornbeam import tree
 from hornbeam.backends.symbolic import KerasTensor, recording
-from hornbeam.errors import CorruptFileError
+from hornbeam.errors import CorruptFileError, UnsafeFileError
+from hornbeam.layers.layer import Layer
 from hornbeam.models.model import Model
-from hornbeam.naming import to_snake_case
+from hornbeam.models.op_nodes import is_op, op_call, op_config, op_from_config
 from hornbeam.ops.node import Node
-from hornbeam.ops.record import RECORDS, OpCall
+from hornbeam.ops.record import OpCall
 from hornbeam.saving.objects import builtin, deserialize_keras_object, serialize_keras_object
 
 
-@builtin("keras")
+@builtin("keras.src.models.functional")  # what Keras reads; `keras.Functional` it does not
 class Functional(Model):
     """A model made of inputs and outputs: what ``Model(inputs, outputs)`` returns.
 
@@ -74,8 +75,6 @@ def graph_config(model: Any) -> dict[str, Any]:
                 "keras_history": reference(value),
             }
             return {"class_name": "__keras_tensor__", "config": config}
-        if isinstance(value, tuple) and any(not isinstance(item, KerasTensor) for item in value):
-            return {"class_name": "__tuple__", "config": {"items": [argument(v) for v in value]}}
         if isinstance(value, (list, tuple)):
             return [argument(item) for item in value]
         if isinstance(value, Mapping):
@@ -90,9 +89,8 @@ def graph_config(model: Any) -> dict[str, Any]:
         record = _operation_config(operation)
         record["name"] = operation.name
         record["inbound_nodes"] = [
-            {"args": arguments(node.args), "kwargs": argument(node.kwargs)}
-            for node in nodes_of[operation.name]
-            if not node.is_input
+            {"args": arguments(args), "kwargs": argument(kwargs)}
+            for args, kwargs in _calls(operation, nodes_of[operation.name])
         ]
         layers.append(record)
     return {
@@ -117,15 +115,16 @@ def without_build_config(record: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in record.items() if key != "build_config"}
 
 
+def _calls(operation: Any, nodes: list[Node]) -> list[tuple[Any, Any]]:
+    """The arguments of each call that is saved."""
+    if isinstance(operation, OpCall):
+        return [op_call(operation, node) for node in nodes]
+    return [(node.args, node.kwargs) for node in nodes if not node.is_input]
+
+
 def _operation_config(operation: Any) -> dict[str, Any]:
     if isinstance(operation, OpCall):
-        name = operation.record.name
-        return {
-            "module": "hornbeam.ops",
-            "class_name": "".join(part.capitalize() for part in name.split("_")),
-            "config": {"name": operation.name, "op": name},
-            "registered_name": None,
-        }
+        return op_config(operation)
     record = serialize_keras_object(operation)
     assert isinstance(record, dict)
     return record
@@ -153,14 +152,17 @@ def model_from_graph_config(cls: Any, config: Mapping[str, Any]) -> Any:
 
 
 def _make_operation(record: Mapping[str, Any]) -> Any:
-    module = str(record.get("module"))
-    if module == "hornbeam.ops" or ".ops." in module:
-        config = record["config"]
-        name = config.get("op") or to_snake_case(record["class_name"])
-        if name not in RECORDS:
-            raise CorruptFileError(f"The config names the op {name!r}, which does not exist.")
-        return OpCall(RECORDS[name], config.get("name"))
-    return deserialize_keras_object(without_build_config(record))
+    return op_from_config(record) if is_op(record) else _layer(record)
+
+
+def _layer(record: Mapping[str, Any]) -> Any:
+    layer = deserialize_keras_object(without_build_config(record))
+    if not isinstance(layer, Layer):
+        raise UnsafeFileError(
+            f"The config of a functional model has the {type(layer).__name__} "
+            f"{record.get('class_name')!r} where a layer must stand."
+        )
+    return layer
 
 
 def _repeat_calls(
@@ -183,7 +185,7 @@ def _repeat_calls(
             continue
         args = _arguments(call.get("args", []), made)
         kwargs = _arguments(call.get("kwargs", {}), made)
-        outputs = _call_operation(operations[name], args, kwargs)
+        outputs = operations[name](*args, **kwargs)
         made[name, index] = tree.flatten(outputs)
         done += 1
         stack.extend(reversed(waiting.pop((name, index), [])))
@@ -192,16 +194,6 @@ def _repeat_calls(
         raise CorruptFileError(
             f"The config of a functional model refers to calls that it does not hold: {lost}."
         )
-
-
-def _call_operation(operation: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
-    if isinstance(operation, OpCall):
-        out = operation.record.call(tuple(args), dict(kwargs))
-        node = tree.flatten(out)[0]._node
-        node.operation = operation  # the node belongs to this use of the op, by its saved name
-        operation.inbound_nodes.append(node)
-        return out
-    return operation(*args, **kwargs)
 
 
 def _is_reference(value: Any) -> bool:

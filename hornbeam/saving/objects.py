@@ -285,13 +285,20 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         "module": module,
         "class_name": kind.__name__,
         "config": serialize_keras_object(obj.get_config()),
-        "registered_name": None if module else get_registered_name(kind),
+        "registered_name": _registered_name(kind, module),
     }
     for extra in ("get_build_config", "get_compile_config"):
         config = getattr(obj, extra)() if hasattr(obj, extra) else None
         if config is not None:
             record[extra.removeprefix("get_")] = serialize_keras_object(config)
     return record
+
+
+def _registered_name(kind: Any, module: str | None) -> str | None:
+    """The third name in a record: Keras has it for its private modules, and for registered classes."""
+    if module is None:
+        return get_registered_name(kind)
+    return kind.__name__ if ".src." in module else None
 
 
 # ---------------------------------------------------------------------------------- deserialization
