@@ -181,6 +181,10 @@ class Variable:
     def __jax_array__(self) -> Array:
         return self.value
 
+    def __tf_tensor__(self, dtype: Any = None, name: str | None = None) -> Array:
+        value = self.value
+        return value if dtype is None else self.backend.cast(value, dtypes.standardize(dtype))
+
     @property
     def path(self) -> str:
         """Where the box is: the names of the layers around it and its own, joined by slashes."""

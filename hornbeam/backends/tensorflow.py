@@ -1,0 +1,278 @@
+"""TensorFlow: `tf.function` graphs, with XLA where it is asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+
+import tensorflow as tf
+from tensorflow.python.autograph.core import config as autograph
+
+from hornbeam import tree
+from hornbeam.backends import tensorflow_arrays, tensorflow_compiled
+from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
+from hornbeam.backends.tensorflow_arrays import DTYPES, NAMES, sizes
+from hornbeam.errors import InputError
+
+raw = tf.raw_ops
+
+
+class TensorFlowBackend(Backend):
+    """The protocol on TensorFlow's tensors, eager and in graphs."""
+
+    name = "tensorflow"
+    pip = "tensorflow"
+    graphs = True
+    xp: ClassVar[Any] = tensorflow_arrays.NAMESPACE
+
+    # ------------------------------------------------------------------ arrays and their properties
+
+    def array_types(self) -> tuple[type, ...]:
+        return (tf.Tensor,)
+
+    def asarray(self, x: Any, dtype: str | None = None) -> Array:
+        return tensorflow_arrays.asarray(x, dtype)
+
+    def to_numpy(self, x: Array) -> Any:
+        return tensorflow_arrays.to_numpy(x)
+
+    def is_concrete(self, x: Array) -> bool:
+        return not tf.is_symbolic_tensor(x)
+
+    def dtype(self, x: Array) -> str:
+        return NAMES[x.dtype]
+
+    def native_dtype(self, dtype: str) -> Any:
+        return DTYPES.get(dtype, dtype)
+
+    def shape(self, x: Array) -> tuple[Any, ...]:
+        return tensorflow_arrays.shape(x)
+
+    def cast(self, x: Array, dtype: str) -> Array:
+        return tensorflow_arrays.cast(x, dtype)
+
+    def getitem(self, x: Array, key: Any) -> Array:
+        return tensorflow_arrays.getitem(x, key)
+
+    def devices(self) -> list[str]:
+        found = [
+            d.name.removeprefix("/physical_device:") for d in tf.config.list_physical_devices()
+        ]
+        return [name.lower() for name in found]
+
+    # --------------------------------------------------------------------------------- what boxes hold
+
+    def box(self, value: Array, trainable: bool) -> Array:
+        """A `tf.Variable`, which tapes watch when it is read, and which a graph can assign."""
+        return value if isinstance(value, tf.Variable) else tf.Variable(value)
+
+    def read(self, held: Array) -> Array:
+        return held.value() if isinstance(held, tf.Variable) else held
+
+    def store(self, held: Array, new: Array) -> Array:
+        if held is None:
+            return tf.Variable(new, trainable=False)
+        if not isinstance(held, tf.Variable):
+            return new
+        if new is not held:
+            held.assign(new)
+        return held
+
+    def unbox(self, held: Array) -> Array:
+        return self.read(held)
+
+    def outside(self) -> AbstractContextManager[Any]:
+        return tf.init_scope()  # type: ignore[no-any-return]
+
+    # ------------------------------------------------------------------------ autodiff, compilation
+
+    def value_and_grad(
+        self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
+    ) -> tuple[tuple[Array, Any], list[Array]]:
+        """Of complex numbers the gradient is JAX's, the conjugate of TensorFlow's."""
+        for value in values:
+            if not (value.dtype.is_floating or value.dtype.is_complex):
+                raise InputError(f"Gradients need floating numbers, got {NAMES[value.dtype]}.")
+        if len({id(value) for value in values}) < len(values):
+            values = [tf.identity(value) for value in values]
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(values)
+            result, aux = fn(values)
+        found = tape.gradient(result, values, unconnected_gradients="zero")
+        grads = [tf.convert_to_tensor(g) for g in found]
+        return (result, aux), [tf.math.conj(g) if g.dtype.is_complex else g for g in grads]
+
+    def stop_gradient(self, x: Array) -> Array:
+        return tf.stop_gradient(x)
+
+    def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        def with_gradient(*args: Any) -> Any:
+            leaves, spec = tree.flatten(args), tree.structure_of(args)
+            places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, tf.Tensor)]
+            outputs: list[Any] = []
+
+            @tf.custom_gradient  # type: ignore[untyped-decorator]
+            def flat(*tensors: Array) -> Any:
+                full = list(leaves)
+                for place, tensor in zip(places, tensors, strict=True):
+                    full[place] = tensor
+                value, pull = fn(*tree.unflatten(spec, full))
+                outputs.append(tree.structure_of(value))
+                backward = _backward(pull, outputs[-1], places, len(leaves))
+                return [tf.identity(leaf) for leaf in tree.flatten(value)], backward
+
+            found = flat(*[leaves[i] for i in places])
+            return tree.unflatten(outputs[-1], list(found))
+
+        return with_gradient
+
+    def compile(
+        self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
+    ) -> Callable[..., Any]:
+        """A graph; XLA makes it faster or slower, so it has to be asked for."""
+        return tensorflow_compiled.Compiled(fn, donate, jit_compile is True)
+
+    # ---------------------------------------------------------------------------------- control flow
+
+    def scan(
+        self,
+        fn: Callable[[Any, Any], tuple[Any, Any]],
+        init: Any,
+        xs: Any,
+        length: int | None = None,
+        reverse: bool = False,
+    ) -> tuple[Any, Any]:
+        if tf.executing_eagerly():
+            return tensorflow_compiled.scan_eagerly(fn, init, xs, length, reverse)  # type: ignore[no-any-return]
+        return tensorflow_compiled.scan_in_graph(fn, init, xs, length, reverse)  # type: ignore[no-any-return]
+
+    def cond(
+        self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
+    ) -> Any:
+        if not tf.is_symbolic_tensor(predicate):
+            return true_fn() if predicate else false_fn()
+        return tensorflow_compiled.cond_in_graph(predicate, true_fn, false_fn)
+
+    def while_loop(
+        self, cond: Callable[[Any], Array], body: Callable[[Any], Any], state: Any
+    ) -> Any:
+        if not tf.executing_eagerly():
+            return tensorflow_compiled.while_in_graph(cond, body, state)
+        while cond(state):
+            state = body(state)
+        return state
+
+    def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`tf.vectorized_map`, which loops over the rows for what it cannot vectorize."""
+
+        def mapped(*args: Any) -> Any:
+            leaves, spec = tree.flatten(args), tree.structure_of(args)
+            arrays = [tensorflow_arrays.asarray(leaf) for leaf in leaves if leaf is not None]
+            outputs: list[Any] = []
+
+            def row(tensors: list[Array]) -> list[Array]:
+                rows = iter(tensors)
+                given = [None if leaf is None else next(rows) for leaf in leaves]
+                out = fn(*tree.unflatten(spec, given))
+                flat = tree.flatten(out)
+                outputs.append((tree.structure_of(out), [leaf is None for leaf in flat]))
+                return [tensorflow_arrays.asarray(leaf) for leaf in flat if leaf is not None]
+
+            found = iter(tf.vectorized_map(row, arrays))
+            out_spec, missing = outputs[-1]
+            return tree.unflatten(out_spec, [None if none else next(found) for none in missing])
+
+        return mapped
+
+    # ------------------------------------------------------------- overrides, each with its reason
+
+    def rsqrt(self, x: Array) -> Array:
+        """One kernel instead of two."""
+        return tf.math.rsqrt(x)
+
+    def relu(self, x: Array) -> Array:
+        """One kernel with a gradient of its own, as for the activations below."""
+        if not x.dtype.is_floating:
+            return COMPOSITIONS["relu"](self, x)
+        return raw.Relu(features=x)
+
+    def sigmoid(self, x: Array) -> Array:
+        return raw.Sigmoid(x=x)
+
+    def softplus(self, x: Array) -> Array:
+        return raw.Softplus(features=x)
+
+    def softmax(self, x: Array, axis: Any = -1) -> Array:
+        """One kernel instead of five."""
+        if isinstance(axis, int):
+            return tf.nn.softmax(x, axis)
+        return COMPOSITIONS["softmax"](self, x, axis)
+
+    def log_softmax(self, x: Array, axis: Any = -1) -> Array:
+        """One kernel instead of five."""
+        if isinstance(axis, int):
+            return tf.nn.log_softmax(x, axis)
+        return COMPOSITIONS["log_softmax"](self, x, axis)
+
+    def top_k(self, x: Array, k: int, sorted: bool = True) -> Any:
+        """A partial sort instead of a whole one."""
+        if not isinstance(k, int) or x.dtype is tf.bool:
+            return COMPOSITIONS["top_k"](self, x, k, sorted)
+        return tuple(tf.math.top_k(x, k, sorted))
+
+    # ---------------------------------------------------------------------------------------- random
+
+    def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return tf.random.stateless_uniform(sizes(shape), _seed(key), dtype=DTYPES[dtype], alg=ALG)
+
+    def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
+        return tf.random.stateless_normal(sizes(shape), _seed(key), dtype=DTYPES[dtype], alg=ALG)
+
+    def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
+        bounds = tf.cast(low, tf.int64), tf.cast(high, tf.int64)
+        drawn = tf.random.stateless_uniform(sizes(shape), _seed(key), *bounds, tf.int64, alg=ALG)
+        return tf.cast(drawn, tf.int32)
+
+    def random_permutation(self, key: Array, n: int) -> Array:
+        full = tf.random.stateless_uniform(sizes((n,)), _seed(key), None, None, tf.int64, alg=ALG)
+        return tf.argsort(full, stable=True)
+
+
+ALG = "philox"
+"""The generator, whose bits depend on the key alone: neither on the device nor on the version."""
+
+
+def _seed(key: Array) -> Array:
+    return tf.bitcast(key, tf.int32)
+
+
+def _backward(pull: Any, spec: Any, places: list[int], count: int) -> Callable[..., Any]:
+    """The gradients of the tensors among the arguments, out of what a custom gradient returns."""
+
+    def backward(*upstream: Array) -> list[Array]:
+        found = pull(tree.unflatten(spec, list(upstream)))
+        several = isinstance(found, (list, tuple))
+        grads = tree.flatten(tuple(found) if several else (found,))
+        if len(grads) != count:
+            raise InputError(
+                f"A custom gradient must return one gradient per argument: {count}, "
+                f"got {len(grads)}."
+            )
+        return [grads[i] for i in places]
+
+    return backward
+
+
+tf.Variable.__hornbeam_array__ = lambda self: self.value()  # ops take them as they take our boxes
+# A user's `tf.function` rewrites the source of what it calls, but shall leave ours alone, as it leaves
+# Keras's: there is no public way to say so for a whole package.
+autograph.CONVERSION_RULES = (autograph.DoNotConvert("hornbeam"), *autograph.CONVERSION_RULES)
+
+
+def make() -> Backend:
+    """The backend, for the registry."""
+    return TensorFlowBackend()
