@@ -3,6 +3,7 @@
 #   make demo    train, save and reload a digit classifier (installs what that needs into .venv)
 #   make test    lint, type check, tests and doctests, on every engine
 #   make bench   Hornbeam beside Keras 3, as a table of ratios
+#   make test-resume   kill a run at every step on every engine, and 50 times within a save
 #   make lint    the first half of `make test`
 #   make format  let ruff fix and format what it can
 #   make lines   code lines per package and per backend
@@ -21,7 +22,7 @@ PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check 
 ARGS ?=
 JOBS ?= 2
 
-.PHONY: demo test bench lint format lines clean
+.PHONY: demo test test-resume bench lint format lines clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo
@@ -29,6 +30,9 @@ demo: $(VENV)/.demo
 
 test: lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --doctest-modules tests hornbeam $(ARGS)
+
+test-resume: $(VENV)/.dev
+	HORNBEAM_TEST_EVERY_STEP=1 $(BIN)/python -m pytest tests/training/test_resume.py $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -134,7 +134,7 @@ LAYERS_OF_THE_HOUSE = [
     "backend config ops",
     "variables autodiff random",
     "activations constraints initializers regularizers quantizers",
-    "layers losses metrics mixed_precision optimizers utils.batches",
+    "layers losses metrics mixed_precision optimizers",
     "saving",
     "callbacks models training",
     "utils compat visualization wrappers",

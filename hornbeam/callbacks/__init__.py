@@ -1,5 +1,6 @@
 """Callbacks: what is called while a model trains, is evaluated or predicts."""
 
+from hornbeam.callbacks.backup import BackupAndRestore, RunCheckpoint
 from hornbeam.callbacks.callback import Callback
 from hornbeam.callbacks.callback_list import CallbackList
 from hornbeam.callbacks.checkpoint import ModelCheckpoint
@@ -11,6 +12,7 @@ from hornbeam.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from hornbeam.callbacks.small import LambdaCallback, SwapEMAWeights, TerminateOnNaN
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -22,6 +24,7 @@ __all__ = [
     "MonitorCallback",
     "ReduceLROnPlateau",
     "RemoteMonitor",
+    "RunCheckpoint",
     "SwapEMAWeights",
     "TerminateOnNaN",
 ]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
+
+from hornbeam.training.snapshots import is_plain
 
 
 class Callback:
@@ -43,6 +46,31 @@ class Callback:
     def set_model(self, model: Any) -> None:
         """Take the model."""
         self._model = model
+
+    state_attributes: tuple[str, ...] | None = None
+    """The names of the attributes that `get_state` saves; None for all that are plain data."""
+
+    def get_state(self) -> dict[str, Any] | None:
+        """What a checkpoint of the run has to hold so that this callback can go on; plain data or None.
+
+        By default the attributes that are plain data: numbers, text, arrays, nested in lists, tuples and
+        dicts.  A callback that holds more than that (open files, say) overrides this and `set_state`.
+        """
+        names = self.state_attributes
+        if names is None:
+            names = tuple(n for n in self.__dict__ if n not in ("params", "_model"))
+        values = {name: self.__dict__[name] for name in names}
+        return {name: copy.deepcopy(v) for name, v in values.items() if is_plain(v)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take the state back, after `on_train_begin`, when `fit` goes on from a checkpoint.
+
+        ``params["resuming"]`` says already in `on_train_begin` that this is going to happen.
+
+        Args:
+            state: what `get_state` returned.
+        """
+        self.__dict__.update(state)
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """An epoch of training begins; `epoch` counts from 0."""

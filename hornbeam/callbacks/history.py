@@ -24,6 +24,8 @@ class History(Callback):
     ([0, 1, 2], 3)
     """
 
+    state_attributes = ("history", "epoch")
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[Any]] = {}

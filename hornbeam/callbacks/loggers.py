@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam.callbacks.callback import Callback
+from hornbeam.errors import InputError
 
 
 class CSVLogger(Callback):
@@ -44,49 +45,59 @@ class CSVLogger(Callback):
         self.sep = separator
         self.append = append
         self.keys: list[str] | None = None
-        self.writer: Any = None
-        self.csv_file: Any = None
         self.append_header = True
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
-        """Open the file."""
+        """Begin the file."""
         exists = os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
         self.append_header = not (self.append and exists)
         self.keys = None
-        self.writer = None
-        mode = "a" if self.append else "w"
-        self.csv_file = open(self.filename, mode, newline="", encoding="utf-8")  # noqa: SIM115
+        mode = "a" if self.append or self.params.get("resuming") else "w"
+        with open(self.filename, mode, encoding="utf-8"):
+            pass
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a row."""
         figures = dict(logs or {})
+        first = self.keys is None
         if self.keys is None:
             self.keys = sorted(figures)
             # validation may not run in the first epoch (`validation_freq`)
             if not any(key.startswith("val_") for key in self.keys) and self._validates():
                 self.keys += [f"val_{key}" for key in self.keys]
-        if self.writer is None:
-            self.writer = csv.DictWriter(
-                self.csv_file,
+        row = {key: _plain(figures.get(key, "NA")) for key in self.keys}
+        with open(self.filename, "a", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(
+                file,
                 fieldnames=["epoch", *self.keys],
                 delimiter=self.sep,
                 lineterminator="\n",
                 extrasaction="ignore",
             )
-            if self.append_header:
-                self.writer.writeheader()
-        row = {key: _plain(figures.get(key, "NA")) for key in self.keys}
-        self.writer.writerow({"epoch": epoch, **row})
-        self.csv_file.flush()
+            if first and self.append_header:
+                writer.writeheader()
+            writer.writerow({"epoch": epoch, **row})
+
+    def get_state(self) -> dict[str, Any]:
+        """The columns, and how long the file is; what is in it is on the disk from then on."""
+        with open(self.filename, "rb+") as file:
+            os.fsync(file.fileno())
+            size = file.seek(0, os.SEEK_END)
+        return {"keys": self.keys, "size": size, "header": self.append_header}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Take the columns, and cut off the rows that were written since."""
+        self.keys = state["keys"]
+        self.append_header = state["header"]
+        if os.path.getsize(self.filename) < state["size"]:
+            raise InputError(
+                f"CSVLogger: {self.filename!r} is shorter than it was when the checkpoint was written, "
+                "so its first rows are lost. Put the file back, or begin anew with `resume=False`."
+            )
+        os.truncate(self.filename, state["size"])
 
     def _validates(self) -> bool:
         return bool(self.params.get("do_validation"))
-
-    def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
-        """Close the file."""
-        if self.csv_file is not None:
-            self.csv_file.close()
-        self.csv_file = self.writer = None
 
 
 def _plain(value: Any) -> Any:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+from hornbeam import ops
 from hornbeam.callbacks.callback import HOOKS, Callback
 from hornbeam.callbacks.monitor import say
 from hornbeam.compat.renames import accept_old_words
@@ -127,8 +128,8 @@ class SwapEMAWeights(Callback):
         for variable, average in zip(
             optimizer._trainable_variables, optimizer._averages, strict=True
         ):
-            value = variable._value
-            variable.assign(average._value)
+            value = ops.copy(variable.array)
+            variable.assign(average.array)
             average.assign(value)
         self._swapped = to_averages
 

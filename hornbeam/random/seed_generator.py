@@ -12,7 +12,7 @@ from hornbeam.errors import InputError
 from hornbeam.naming import name_scope, unique_name
 from hornbeam.random import streams
 from hornbeam.saving.objects import Configurable, builtin
-from hornbeam.variables import Variable
+from hornbeam.variables import Variable, is_carried
 
 _STEP = np.array([0, 1], np.uint32)
 
@@ -48,7 +48,7 @@ class SeedGenerator(Configurable):
         self.name = name if name is not None else unique_name("seed_generator")
         with name_scope(self.name):
             self.state = Variable(
-                np.array([self.seed & 0xFFFFFFFF, 0], np.uint32),
+                _first_state(self.seed),
                 dtype="uint32",
                 trainable=False,
                 autocast=False,
@@ -65,19 +65,29 @@ class SeedGenerator(Configurable):
             InputError: in a compiled function that does not carry this generator's state.
         """
         backend = self.state.backend
-        key = self.state._value
+        key = self.state.array
         new = backend.add(key, backend.asarray(_STEP))
-        if backend.is_concrete(key) and not backend.is_concrete(new):
-            raise _not_carried(self.name)
+        escapes = backend.is_concrete(key) and not backend.is_concrete(new)
+        if escapes or not is_carried(self.state):
+            raise _not_carried(self.name, any(self is one for one in _global.values()))
         self.state.assign(new)
         return key
 
 
-def _not_carried(name: str) -> InputError:
-    return InputError(
-        f"The seed generator {name!r} was used inside a compiled function that does not carry its "
-        "state, so every call would draw the same numbers. Make a SeedGenerator an attribute of the "
-        "layer or model that draws from it, and pass it as `seed=`."
+class SeedNotCarried(InputError):
+    """A generator was drawn from in a compiled function that does not carry its state."""
+
+    def __init__(self, message: str, is_global: bool) -> None:
+        super().__init__(message)
+        self.is_global = is_global
+
+
+def _not_carried(name: str, is_global: bool) -> SeedNotCarried:
+    return SeedNotCarried(
+        f"The seed generator {name!r} was used inside a compiled function that does not "
+        "carry its state, so every call would draw the same numbers. Make a SeedGenerator an "
+        "attribute of the layer or model that draws from it, and pass it as `seed=`.",
+        is_global,
     )
 
 
@@ -102,16 +112,38 @@ def global_seed_generator(backend: Backend | None = None) -> SeedGenerator:
     found = _global.get(chosen.name)
     if found is None:
         with registry.use_backend(chosen):
-            found = SeedGenerator(name="global_seed_generator")
+            found = SeedGenerator(streams.standing_seed(), name="global_seed_generator")
         if not chosen.is_concrete(found.state._value):
-            raise _not_carried(found.name)
+            raise _not_carried(found.name, True)
         _global[chosen.name] = found
     return found
 
 
-def forget_global_generators() -> None:
-    """Let the global generators start again from the stream of seeds."""
-    _global.clear()
+def restart_global_generators() -> None:
+    """Let the global generators start again from the global seed.
+
+    They stay the same objects: compiled steps may hold their states.
+    """
+    for generator in _global.values():
+        generator.seed = streams.standing_seed()
+        generator.state.assign(_first_state(generator.seed))
+
+
+def global_states() -> dict[str, Any]:
+    """Name of an engine -> state of its global generator, as a NumPy array."""
+    return {name: np.array(found.state.numpy()) for name, found in _global.items()}
+
+
+def set_global_states(states: dict[str, Any]) -> None:
+    """Put the global generators where they were at `global_states`."""
+    for name, value in states.items():
+        generator = global_seed_generator(registry.get(name))
+        generator.seed = int(value[0])
+        generator.state.assign(value)
+
+
+def _first_state(seed: int) -> Any:
+    return np.array([seed & 0xFFFFFFFF, 0], np.uint32)
 
 
 def draw_seed(seed: Any, backend: Backend | None = None) -> Array:

@@ -40,6 +40,24 @@ def next_seed() -> int:
     return int(words[0] >> np.uint64(33))
 
 
+def standing_seed() -> int:
+    """A seed in [0, 2**31) that depends on the global seed alone, not on what was drawn since."""
+    words = np.random.Philox(key=_seed, counter=2**64 - 1).random_raw(1)
+    return int(words[0] >> np.uint64(33))
+
+
+def get_state() -> tuple[int, int, bool]:
+    """Where the stream is, for `set_state`."""
+    return _seed, _draws, _chosen
+
+
+def set_state(state: tuple[int, int, bool]) -> None:
+    """Go to where the stream was at `get_state`."""
+    global _seed, _draws, _chosen
+    with _lock:
+        _seed, _draws, _chosen = int(state[0]), int(state[1]), bool(state[2])
+
+
 def generator(seed: int) -> np.random.Generator:
     """A NumPy generator whose numbers depend on `seed` alone."""
     return np.random.Generator(np.random.Philox(key=int(seed)))

@@ -7,21 +7,22 @@ is Hornbeam's own and no callback listens to batches; else batch by batch.  Both
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from typing import Any
 
 import numpy as np
 
 from hornbeam import settings, tree
 from hornbeam.backends import registry
-from hornbeam.callbacks import Callback, CallbackList
+from hornbeam.callbacks import Callback, CallbackList, RunCheckpoint
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.training.checks import NanWatch, check_targets
 from hornbeam.training.data import ArrayData, is_array_like, make_data, train_validation_split
 from hornbeam.training.logs import Logs, to_host
 from hornbeam.training.progress import Progress, make_progress
+from hornbeam.training.resume import Run
 
 FUSED_BYTES = 2 * 2**30
 """Data larger than this is fed batch by batch instead of being put on the device as a whole."""
@@ -51,6 +52,8 @@ def fit(
     validation_steps: int | None,
     validation_batch_size: int | None,
     validation_freq: int | Sequence[int],
+    checkpoint: Any,
+    resume: bool,
 ) -> Any:
     """See `Trainer.fit`."""
     if validation_split and validation_data is None:
@@ -74,30 +77,77 @@ def fit(
     )
     validation = _validation(validation_data, validation_batch_size or batch_size, validation_steps)
     epochs = settings.limited(epochs, settings.max_epochs()) or epochs
+    callbacks = _with_checkpoint(callbacks, checkpoint, resume)
     with _running(model, data, "train"):
         progress = make_progress(verbose, data.num_batches, epochs)
         listeners = _callback_list(callbacks, model, progress, data, epochs)
-        model.stop_training = False
-        nan = NanWatch(model.name)
-        listeners.on_train_begin()
-        logs: dict[str, Any] = {}
-        for epoch in range(initial_epoch, epochs):
+        listeners.params["do_validation"] = validation is not None
+        run = Run(model, data, listeners)
+        listeners.set_params({**listeners.params, "resuming": run.look(initial_epoch)})
+        try:
+            _train(model, data, validation, listeners, progress, run, epochs, validation_freq)
+        finally:
+            data.close()
+            if validation is not None:
+                validation.close()
+            run.wait()
+    return model.history
+
+
+def _train(
+    model: Any,
+    data: Any,
+    validation: Any,
+    listeners: Any,
+    progress: Progress,
+    run: Run,
+    epochs: int,
+    validation_freq: int | Sequence[int],
+) -> None:
+    """The epochs, from where the run stands."""
+    model.stop_training = False
+    nan = NanWatch(model.name)
+    listeners.on_train_begin()
+    start = run.restore()
+    logs: dict[str, Any] = start.logs
+    had_stopped = model.stop_training and not start.begun
+    for epoch in range(start.epoch, start.epoch if had_stopped else epochs):
+        if not (start.begun and epoch == start.epoch):
             model.reset_metrics()
             listeners.on_epoch_begin(epoch)
-            progress.begin_epoch(epoch)
-            logs = dict(run_epoch(model, data, "train", listeners, progress, epoch))
-            if validation is not None and _validates(epoch, validation_freq):
-                progress.pause()
-                found = _evaluate(model, validation, listeners, Progress())
-                logs.update({f"val_{key}": value for key, value in found.items()})
-            nan.look(logs, epoch)
-            progress.end_epoch(logs)
-            listeners.on_epoch_end(epoch, logs)
-            data.on_epoch_end()
-            if model.stop_training:
-                break
-        listeners.on_train_end(logs)
-    return model.history
+        progress.begin_epoch(epoch)
+        logs = dict(run_epoch(model, data, "train", listeners, progress, epoch, run))
+        if validation is not None and _validates(epoch, validation_freq):
+            progress.pause()
+            found = _evaluate(model, validation, listeners, Progress())
+            logs.update({f"val_{key}": value for key, value in found.items()})
+        nan.look(logs, epoch)
+        progress.end_epoch(logs)
+        listeners.on_epoch_end(epoch, logs)
+        data.on_epoch_end()
+        run.after_epoch(epoch, logs, model.stop_training or epoch + 1 == epochs)
+        if model.stop_training:
+            break
+    listeners.on_train_end(logs)
+    run.finish()
+
+
+def _with_checkpoint(callbacks: Any, checkpoint: Any, resume: bool) -> Any:
+    """The callbacks, with one more for `checkpoint`."""
+    if checkpoint is None:
+        return callbacks
+    if isinstance(checkpoint, RunCheckpoint):
+        keeper = checkpoint
+        keeper.resume = keeper.resume and resume
+    else:
+        keeper = RunCheckpoint(checkpoint, resume=resume)
+    if isinstance(callbacks, CallbackList):
+        callbacks.append(keeper)
+        keeper.set_model(callbacks.model)
+        return callbacks
+    if callbacks is None:
+        return [keeper]
+    return [*(callbacks if isinstance(callbacks, Iterable) else [callbacks]), keeper]
 
 
 def evaluate(
@@ -116,7 +166,8 @@ def evaluate(
     listeners = _callback_list(callbacks, model, progress, data, 1, history=False)
     with registry.use_backend(model._model_backend()):
         progress.begin_epoch(0)
-        logs = _evaluate(model, data, listeners, progress)
+        with closing(data):
+            logs = _evaluate(model, data, listeners, progress)
         progress.end_epoch(logs)
     return logs
 
@@ -188,13 +239,29 @@ def listens(listeners: Any, kind: str) -> bool:
 
 
 def run_epoch(
-    model: Any, data: Any, kind: str, listeners: Any, progress: Progress, epoch: int
+    model: Any,
+    data: Any,
+    kind: str,
+    listeners: Any,
+    progress: Progress,
+    epoch: int,
+    run: Run | None = None,
 ) -> dict[str, Any]:
-    """Run the steps of an epoch; the logs of the last one, read."""
+    """Run the steps of an epoch; the logs of the last one, read.
+
+    Args:
+        model: the model.
+        data: the adapter of the data.
+        kind: "train" or "test".
+        listeners: the callbacks.
+        progress: who shows it.
+        epoch: the number of the epoch, from 0.
+        run: the run that this epoch belongs to, which may begin within it.
+    """
     if _can_fuse(model, data, kind, listeners):
-        logs = _fused_epoch(model, data, kind, progress, epoch)
+        logs = _fused_epoch(model, data, kind, progress, epoch, run)
     else:
-        logs = _stepwise_epoch(model, data, kind, listeners, progress, epoch)
+        logs = _stepwise_epoch(model, data, kind, listeners, progress, epoch, run)
     return {key: to_host(value) for key, value in logs.items()}
 
 
@@ -210,7 +277,9 @@ def _can_fuse(model: Any, data: Any, kind: str, listeners: Any) -> bool:
     )
 
 
-def _fused_epoch(model: Any, data: ArrayData, kind: str, progress: Progress, epoch: int) -> Any:
+def _fused_epoch(
+    model: Any, data: ArrayData, kind: str, progress: Progress, epoch: int, run: Run | None
+) -> Any:
     backend = model._model_backend()
     arrays = data.arrays()
     spec = tree.structure_of(arrays)
@@ -220,14 +289,17 @@ def _fused_epoch(model: Any, data: ArrayData, kind: str, progress: Progress, epo
         ]
     order = data.order(epoch)
     on_device = backend.asarray(order)
-    run = model._fused_steps(kind, spec, data.batch_size)
-    steps, done, chunk = data.rows // data.batch_size, 0, 1
-    logs: Any = {}
+    many = model._fused_steps(kind, spec, data.batch_size)
+    steps, chunk = data.rows // data.batch_size, 1
+    done, logs = _begun(run, epoch)
     patience = 0.1 if progress.live else 1.0  # seconds between two looks at the clock
     while done < steps:
         began = time.perf_counter()
-        until = min(steps, done + chunk)
-        logs = run(data.device_leaves, on_device, done, until)
+        stop = None if run is None else run.steps_until_stop()
+        until = min(steps, done + chunk, steps if stop is None else done + stop)
+        logs = many(data.device_leaves, on_device, done, until)
+        if run is not None:
+            run.after_step(epoch, until, until - done, logs)
         done = until
         if done < steps:
             backend.synchronize(logs)
@@ -235,10 +307,19 @@ def _fused_epoch(model: Any, data: ArrayData, kind: str, progress: Progress, epo
                 chunk *= 4
             progress.update(done, logs)
     rest = order[steps * data.batch_size :]
-    if len(rest):
+    if len(rest) and done == steps:
         batch = tree.map_structure(lambda leaf: None if leaf is None else _rows(leaf, rest), arrays)
         logs = model._step(kind)(batch)
+        if run is not None:
+            run.after_step(epoch, steps + 1, 1, logs)
     return logs
+
+
+def _begun(run: Run | None, epoch: int) -> tuple[int, Any]:
+    """How many steps of this epoch are done already, and the logs of the last of them."""
+    if run is None or not run.cursor.begun or run.cursor.epoch != epoch:
+        return 0, {}
+    return run.cursor.step, run.cursor.logs
 
 
 def _rows(leaf: Any, rows: Any) -> Any:
@@ -250,7 +331,13 @@ def _rows(leaf: Any, rows: Any) -> Any:
 
 
 def _stepwise_epoch(
-    model: Any, data: Any, kind: str, listeners: Any, progress: Progress, epoch: int
+    model: Any,
+    data: Any,
+    kind: str,
+    listeners: Any,
+    progress: Progress,
+    epoch: int,
+    run: Run | None,
 ) -> Any:
     step = model._step(kind)
     hears = listens(listeners, kind)
@@ -258,8 +345,10 @@ def _stepwise_epoch(
     end = getattr(listeners, f"on_{kind}_batch_end")
     group = model.steps_per_execution if kind == "train" else 1
     in_memory = isinstance(data, ArrayData)
-    logs: Any = {}
-    for i, batch in enumerate(data.epoch(epoch)):
+    first, logs = _begun(run, epoch)
+    if first and model.stop_training:  # as it was when the checkpoint was written
+        return logs
+    for i, batch in enumerate(data.epoch(epoch, first), first):
         if not in_memory:
             check_targets(model._compile_loss, batch[1])
         if hears and i % group == 0:
@@ -274,6 +363,8 @@ def _stepwise_epoch(
         if hears and ((i + 1) % group == 0 or last):
             end(i, Logs(logs))
         progress.update(i + 1, logs)
+        if run is not None:
+            run.after_step(epoch, i + 1, 1, logs)
         if kind == "train" and model.stop_training:
             break
     return logs
@@ -304,16 +395,17 @@ def predict(
         step = model._step("predict")
         listeners.on_predict_begin()
         progress.begin_epoch(0)
-        for i, batch in enumerate(data.epoch()):
-            if hears:
-                listeners.on_predict_batch_begin(i)
-            outputs = step(batch)
-            spec = tree.structure_of(outputs) if spec is None else spec
-            parts.append(tree.flatten(outputs))
-            progress.update(i + 1, {})
-            if hears:
-                read = tree.map_structure(_read, outputs)
-                listeners.on_predict_batch_end(i, {"outputs": read})
+        with closing(data):
+            for i, batch in enumerate(data.epoch()):
+                if hears:
+                    listeners.on_predict_batch_begin(i)
+                outputs = step(batch)
+                spec = tree.structure_of(outputs) if spec is None else spec
+                parts.append(tree.flatten(outputs))
+                progress.update(i + 1, {})
+                if hears:
+                    read = tree.map_structure(_read, outputs)
+                    listeners.on_predict_batch_end(i, {"outputs": read})
         progress.end_epoch({})
         listeners.on_predict_end()
     columns = [

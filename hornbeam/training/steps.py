@@ -18,6 +18,7 @@ from hornbeam.backends.protocol import Backend
 from hornbeam.layers import call_context
 from hornbeam.layers.call_context import CallContext
 from hornbeam.layers.state import Memory, memory
+from hornbeam.random.seed_generator import SeedNotCarried, global_seed_generator
 from hornbeam.variables import Variable, pure
 
 
@@ -50,7 +51,33 @@ def values_of(variables: Sequence[Variable], backend: Backend) -> list[Any]:
     return values
 
 
-class Step:
+class _Compiled:
+    """What carries the state of its variables through a compiled function.
+
+    The state of the global seed generator is added when a step turns out to draw from it.  All models
+    share it, so steps that do not draw from it stay clear of it.
+    """
+
+    variables: list[Variable]
+    backend: Backend
+
+    def _compile(self) -> Any:
+        raise NotImplementedError
+
+    def _carrying(self, run: Callable[[], Any]) -> Any:
+        """``run()``; once more, if it drew from the global seed generator without carrying it."""
+        try:
+            return run()
+        except SeedNotCarried as error:
+            state = global_seed_generator(self.backend).state
+            if not error.is_global or any(state is v for v in self.variables):
+                raise
+        self.variables.append(state)
+        self._run = self._compile()
+        return run()
+
+
+class Step(_Compiled):
     """A step as a compiled pure function.
 
     Args:
@@ -60,6 +87,7 @@ class Step:
         compiled: whether to compile (else it runs as it is written).
         donate: whether the engine may reuse the memory of the old state.  It is right for training,
             which replaces nearly everything; else only what was assigned comes back.
+        jit_compile: for an engine whose graphs can be compiled further.
     """
 
     def __init__(
@@ -69,32 +97,41 @@ class Step:
         backend: Backend,
         compiled: bool = True,
         donate: bool = True,
+        jit_compile: bool | str = "auto",
     ) -> None:
         self.fn = fn
+        self.given = list(variables)
         self.variables = list(variables)
         self.backend = backend
         self.donate = donate
-        self.compiled = compiled and backend.compiled
+        self.jit_compile = jit_compile
+        wanted = backend.compiled or (jit_compile is True and backend.compiles_on_request)
+        self.compiled = compiled and wanted
         self._fuse: bool | None = None
         self._memory = Memory()
         self._keys: list[str] | None = None
+        self._run = self._compile() if self.compiled else None
 
+    def _compile(self) -> Any:
         def body(values: list[Any], data: Any) -> Any:
-            result, new = pure(fn, self.variables, values, data)
+            result, new = pure(self.fn, self.variables, values, data)
             self._keys = list(result) if isinstance(result, dict) else None
             pairs = enumerate(zip(values, new, strict=True))
-            return {i: n for i, (v, n) in pairs if donate or n is not v}, result
+            return {i: n for i, (v, n) in pairs if self.donate or n is not v}, result
 
-        self._run = backend.compile(body, donate=donate) if self.compiled else None
+        return self.backend.compile(body, donate=self.donate, jit_compile=self.jit_compile)
 
     def worth_fusing(self, data: Any) -> bool:
         """Whether the engine gains from running many of these steps in one compiled loop."""
         if self._run is None:
             return False
         if self._fuse is None:
-            values = [variable._value for variable in self.variables]
-            self._fuse = self.backend.worth_fusing(self._run, (values, data))
-        return self._fuse
+            self._fuse = self._carrying(
+                lambda: self.backend.worth_fusing(
+                    self._run, ([variable._value for variable in self.variables], data)
+                )
+            )
+        return bool(self._fuse)
 
     def __call__(self, data: Any) -> Any:
         if self._run is None:
@@ -104,14 +141,15 @@ class Step:
                     return self.fn(_on_engine(data, self.backend))
             finally:
                 memory.reset(token)
-        if self.donate:
-            values = values_of(self.variables, self.backend)
-        else:
-            values = [variable._value for variable in self.variables]
-        new, result = self._run(values, data)
+        new, result = self._carrying(lambda: self._run(self._values(), data))
         for i, value in new.items():
             self.variables[i]._set(value)
         return in_order(result, self._keys)
+
+    def _values(self) -> list[Any]:
+        if self.donate:
+            return values_of(self.variables, self.backend)
+        return [variable._value for variable in self.variables]
 
 
 def in_order(result: Any, keys: list[str] | None) -> Any:
@@ -125,7 +163,7 @@ def _on_engine(data: Any, backend: Backend) -> Any:
     )
 
 
-class FusedSteps:
+class FusedSteps(_Compiled):
     """Many steps over data that is on the device, in one compiled loop.
 
     Args:
@@ -134,6 +172,7 @@ class FusedSteps:
         variables: all the state that both may touch.
         backend: the engine.
         batch_size: rows per step.
+        jit_compile: for an engine whose graphs can be compiled further.
     """
 
     def __init__(
@@ -143,32 +182,41 @@ class FusedSteps:
         variables: Sequence[Variable],
         backend: Backend,
         batch_size: int,
+        jit_compile: bool | str = "auto",
     ) -> None:
+        self.fn = fn
+        self.finish = finish
         self.variables = list(variables)
         self.backend = backend
+        self.batch_size = batch_size
+        self.jit_compile = jit_compile
         self._keys: list[str] | None = None
-        b = backend
+        self._run = self._compile()
+
+    def _compile(self) -> Any:
+        b, size = self.backend, self.batch_size
 
         def many(values: list[Any], data: list[Any], order: Any, first: Any, last: Any) -> Any:
             def body(carry: Any) -> Any:
                 i, state = carry
-                rows = b.slice(order, (i * batch_size,), (batch_size,))
+                rows = b.slice(order, (i * size,), (size,))
                 batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
-                _, new = pure(fn, self.variables, state, batch)
+                _, new = pure(self.fn, self.variables, state, batch)
                 return i + 1, new
 
             _, values = b.while_loop(lambda carry: carry[0] < last, body, (first, values))
-            result, values = pure(finish, self.variables, values)
+            result, values = pure(self.finish, self.variables, values)
             self._keys = list(result)
             return values, result
 
-        self._run = b.compile(many, donate=True)
+        return b.compile(many, donate=True, jit_compile=self.jit_compile)
 
     def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
         b = self.backend
-        values = values_of(self.variables, b)
         bounds = (b.asarray(first, "int32"), b.asarray(last, "int32"))
-        new, result = self._run(values, data, order, *bounds)
+        new, result = self._carrying(
+            lambda: self._run(values_of(self.variables, b), data, order, *bounds)
+        )
         for variable, value in zip(self.variables, new, strict=True):
             variable._set(value)
         return in_order(result, self._keys)

@@ -87,7 +87,8 @@ class Trainer:
             weighted_metrics: as `metrics`, but they see sample and class weights.
             run_eagerly: run steps as they are written, so that a debugger can stop in them.
             steps_per_execution: batches between two calls of batch callbacks.
-            jit_compile: whether to compile steps; "auto" means where the engine can.
+            jit_compile: whether to compile steps; "auto" means as the engine does it best.  On an engine
+                that has graphs besides compiled code, False means a graph and True compiled code.
             auto_scale_loss: whether a float16 model gets a loss-scaling optimizer.
 
         Raises:
@@ -428,8 +429,10 @@ class Trainer:
                     found = old
             if found is None:
                 fn = in_context(getattr(self, f"{kind}_step"), self, kind == "train")
-                compiled = not self._run_eagerly and self.jit_compile is not False
-                found = Step(fn, variables, self._model_backend(), compiled, donate=kind == "train")
+                backend = self._model_backend()
+                jit = self.jit_compile
+                compiled = not self._run_eagerly and (jit is not False or backend.graphs)
+                found = Step(fn, variables, backend, compiled, kind == "train", jit)
                 found.trained = self._trained()  # type: ignore[attr-defined]
             self._steps_cache[key] = found
         return found
@@ -454,6 +457,7 @@ class Trainer:
                 self._state_variables(),
                 self._model_backend(),
                 batch_size,
+                self.jit_compile,
             )
             self._steps_cache[key] = found
         return found
@@ -479,6 +483,8 @@ class Trainer:
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        checkpoint: Any = None,
+        resume: bool = True,
     ) -> Any:
         """Train the model.
 
@@ -503,6 +509,9 @@ class Trainer:
             validation_batch_size: rows per validation batch; `batch_size` by default.
             validation_freq: validate after every so many epochs, or after the epochs of a list
                 (counted from 1).
+            checkpoint: a directory, or a `RunCheckpoint`: the whole run is written there as it goes, and
+                a run that was interrupted goes on from there as if it had not been.
+            resume: whether to go on from what is there; False begins anew.
 
         Returns:
             A `History`: ``.history`` maps each log to its values, one per epoch.
@@ -529,6 +538,8 @@ class Trainer:
             validation_steps,
             validation_batch_size,
             validation_freq,
+            checkpoint,
+            resume,
         )
 
     @short
@@ -730,7 +741,7 @@ def _overrides(trainer: Trainer, kind: str) -> str | None:
 
 
 def _same(step: Any, variables: list[Variable], trained: tuple[int, ...]) -> bool:
-    return [id(v) for v in step.variables] == [id(v) for v in variables] and getattr(
+    return [id(v) for v in step.given] == [id(v) for v in variables] and getattr(
         step, "trained", None
     ) == trained
 

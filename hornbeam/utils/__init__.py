@@ -13,11 +13,19 @@ from hornbeam.saving.objects import (
     register_keras_serializable,
     serialize_keras_object,
 )
-from hornbeam.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from hornbeam.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
+from hornbeam.training.data.py_dataset import PyDataset
+from hornbeam.utils import bounding_boxes
 from hornbeam.utils.seeding import set_random_seed
+
+Sequence = PyDataset
+"""The name of `PyDataset` before Keras 3."""
 
 __all__ = [
     "CustomObjectScope",
+    "PyDataset",
+    "Sequence",
+    "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",

@@ -8,7 +8,7 @@ import numpy as np
 
 from hornbeam.errors import InputError
 from hornbeam.random import streams
-from hornbeam.random.seed_generator import forget_global_generators
+from hornbeam.random.seed_generator import restart_global_generators
 
 
 def set_random_seed(seed: int) -> None:
@@ -34,4 +34,4 @@ def set_random_seed(seed: int) -> None:
     random.seed(int(seed))
     np.random.seed(int(seed))
     streams.set_global_seed(int(seed))
-    forget_global_generators()
+    restart_global_generators()

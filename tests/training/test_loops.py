@@ -9,6 +9,7 @@ import hornbeam
 from hornbeam.callbacks import Callback, callback
 from hornbeam.errors import InputError
 from hornbeam.training import progress
+from tests.engines import TRAINABLE
 
 X = np.random.default_rng(0).random((10, 3)).astype(np.float32)
 Y = X.sum(-1, keepdims=True)
@@ -237,3 +238,35 @@ class TestProgress:
 def test_what_is_no_callback():
     with pytest.raises(InputError, match="forget the parentheses"):
         regression().fit(X, Y, verbose=0, callbacks=[Recorder])
+
+
+@pytest.mark.parametrize("engine", TRAINABLE)
+@pytest.mark.parametrize("listens", [False, True])
+def test_layers_may_draw_from_the_global_generator(engine, listens):
+    class Noise(hornbeam.Layer):
+        def call(self, x):
+            return x + hornbeam.random.normal((3,))
+
+    listeners = (
+        [hornbeam.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: None)]
+        if listens
+        else []
+    )
+    with hornbeam.use_backend(engine):
+        runs = []
+        for _ in range(2):
+            hornbeam.utils.set_random_seed(4)
+            model = hornbeam.Sequential([hornbeam.Input((3,)), Noise(), hornbeam.layers.Dense(1)])
+            model.compile(hornbeam.optimizers.SGD(1e-3), "mse")
+            data = np.ones((8, 3)), np.ones(8)
+            history = model.fit(*data, 2, 3, verbose=0, callbacks=list(listeners))
+            first, second = (model.predict(data[0], verbose=0) for _ in range(2))
+            assert (first != second).any()  # new numbers at every call
+            runs.append((history.history["loss"], first.tolist()))
+            hornbeam.utils.set_random_seed(4)  # the compiled steps see it
+            model.set_weights([w * 0 + 1 for w in model.get_weights()])
+            runs[-1] += (model.predict(data[0], verbose=0).tolist(),)
+            hornbeam.utils.set_random_seed(4)
+            assert model.predict(data[0], verbose=0).tolist() == runs[-1][-1]
+        assert runs[0] == runs[1]
+        assert len(set(runs[0][0])) == 3

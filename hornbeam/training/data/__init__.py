@@ -6,9 +6,10 @@ from typing import Any
 
 from hornbeam.errors import InputError
 from hornbeam.training.data.arrays import ArrayData, train_validation_split
+from hornbeam.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.training.data.convert import to_array
+from hornbeam.training.data.py_dataset import PyDataset, PyDatasetData
 from hornbeam.training.data.streams import StreamData
-from hornbeam.utils.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 
 def is_array_like(x: Any) -> bool:
@@ -39,7 +40,7 @@ def make_data(
     """
     if x is None:
         raise InputError(f"{what}() got no data: `x` is None.")
-    if is_array_like(x):
+    if is_array_like(x) and not isinstance(x, PyDataset):
         return ArrayData(
             x,
             y,
@@ -56,6 +57,8 @@ def make_data(
             f"{what}() got a {type(x).__name__} as `x`, which must yield whole batches (x, y) or "
             f"(x, y, sample_weight); `{name}` cannot be given beside it."
         )
+    if isinstance(x, PyDataset):
+        return PyDatasetData(x, class_weight=class_weight, steps=steps, shuffle=shuffle, what=what)
     if hasattr(x, "__iter__") or hasattr(x, "__getitem__"):
         return StreamData(x, class_weight=class_weight, steps=steps, shuffle=shuffle, what=what)
     raise InputError(

@@ -85,15 +85,35 @@ class ArrayData:
             return np.concatenate(pieces).astype(np.int32)
         return rng.permutation(self.rows).astype(np.int32)
 
-    def epoch(self, epoch: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch."""
-        order = self.order(epoch)
+    def description(self) -> dict[str, Any]:
+        """What must be the same for a run to go on from a checkpoint."""
+        return {
+            "rows": self.rows,
+            "batch_size": self.batch_size,
+            "steps": self.steps,
+            "shuffle": self.shuffle,
+        }
+
+    def get_state(self) -> dict[str, Any]:
+        """What decides the order of the rows."""
+        return {"seed": self.seed}
+
+    def set_state(self, state: dict[str, Any], epoch: int, step: int) -> None:
+        """Take the order of a checkpoint; `epoch` and `step` say where it stands."""
+        self.seed = state["seed"]
+
+    def close(self) -> None:
+        """Nothing works ahead."""
+
+    def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from `first_step` on."""
+        order = self.order(epoch + first_step // self.whole_epoch)
         data = self.arrays()
         leaves = tree.flatten(data)
         spec = tree.structure_of(data)
-        for step in range(self.steps):
+        for step in range(first_step, self.steps):
             place = step % self.whole_epoch
-            if place == 0 and step:
+            if place == 0 and step > first_step:
                 order = self.order(epoch + step // self.whole_epoch)
             first = place * self.batch_size
             rows = order[first : first + self.batch_size]

@@ -11,9 +11,9 @@ from hornbeam import tree
 from hornbeam.errors import InputError
 from hornbeam.random import streams
 from hornbeam.training.data.arrays import Batch
+from hornbeam.training.data.batches import unpack_x_y_sample_weight
 from hornbeam.training.data.convert import to_array
 from hornbeam.training.data.weights import check_class_weight, with_class_weight
-from hornbeam.utils.batches import unpack_x_y_sample_weight
 
 
 class StreamData:
@@ -44,16 +44,21 @@ class StreamData:
         self.class_weight = class_weight
         self.steps = steps
         self.what = what
-        self.indexable = hasattr(source, "__getitem__") and hasattr(source, "__len__")
+        self.indexable, self.one_shot = self._kind()
         self.shuffle = bool(shuffle) and self.indexable
         self.seed = streams.next_seed() if self.shuffle else 0
-        self.one_shot = not self.indexable and iter(source) is source
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
+        self._taken = 0  # batches that training got from the current iterator
         if self._length() == 0:
             raise InputError(
                 f"{what}() got empty data: the {type(source).__name__} has no batches."
             )
+
+    def _kind(self) -> tuple[bool, bool]:
+        """(whether batches can be asked for by number, whether they come only once)."""
+        indexable = hasattr(self.source, "__getitem__") and hasattr(self.source, "__len__")
+        return indexable, not indexable and iter(self.source) is self.source
 
     def _length(self) -> int | None:
         try:
@@ -66,16 +71,70 @@ class StreamData:
         """How many batches an epoch has, None if nobody knows before its end."""
         return self.steps or (None if self.one_shot else self._length())
 
-    def _begin(self, epoch: int) -> Iterator[Any]:
+    def _order(self, epoch: int) -> Any:
+        """The numbers of the batches of an indexable source in the order of that epoch."""
+        count = len(self.source)
+        if not self.shuffle:
+            return np.arange(count)
+        return np.random.Generator(np.random.Philox(key=self.seed, counter=epoch)).permutation(
+            count
+        )
+
+    def _begin(self, epoch: int, first: int = 0) -> Iterator[Any]:
+        """An iterator over the batches of that epoch, from number `first` on."""
+        self._taken = first
         if self.indexable:
-            count = len(self.source)
-            order = np.arange(count)
-            if self.shuffle:
-                order = np.random.Generator(
-                    np.random.Philox(key=self.seed, counter=epoch)
-                ).permutation(count)
-            return (self.source[int(i)] for i in order)
-        return iter(self.source)
+            return self._fetch(self._order(epoch)[first:])
+        iterator: Iterator[Any] = iter(self.source)
+        self._skip(iterator, first)
+        return iterator
+
+    def _skip(self, iterator: Iterator[Any], count: int) -> None:
+        for done in range(count):
+            if next(iterator, self) is self:
+                raise InputError(
+                    f"{self.what}(): the {type(self.source).__name__} ended after {done} of the {count} "
+                    "batches that were read before the checkpoint. It must yield the same ones again."
+                )
+
+    def _fetch(self, numbers: Any) -> Iterator[Any]:
+        """The batches of an indexable source of these numbers."""
+        return (self.source[int(i)] for i in numbers)
+
+    def description(self) -> dict[str, Any]:
+        """What must be the same for a run to go on from a checkpoint."""
+        return {"source": type(self.source).__name__, "batches": self.num_batches}
+
+    def get_state(self) -> dict[str, Any]:
+        """What decides the order of the batches, and how many were taken."""
+        state: dict[str, Any] = {"seed": self.seed, "taken": self._taken}
+        if hasattr(self.source, "get_state"):
+            state["source"] = self.source.get_state()
+        return state
+
+    def set_state(self, state: dict[str, Any], epoch: int, step: int) -> None:
+        """Go to the place of a checkpoint.
+
+        A source with ``set_state`` is put into its state; the epochs that another one has behind it are
+        announced to it again (``on_epoch_end``).  Batches of iterables are read again up to the place.
+        """
+        self.seed = state["seed"]
+        read = len(self._peeked) if self.one_shot else 0
+        self._peeked = []
+        self._close_iterator()
+        if "source" in state:
+            self.source.set_state(state["source"])
+        else:
+            for _ in range(epoch):
+                self.on_epoch_end()
+        if self._goes_on:
+            self._skip_to(state["taken"] - read)
+            self._taken = state["taken"]
+
+    def _skip_to(self, taken: int) -> None:
+        if self._iterator is None:
+            self._iterator = iter(self.source)
+        self._skip(self._iterator, taken)
 
     def peek(self) -> Batch:
         """A first batch, to build the model with; it comes again in the first epoch."""
@@ -90,16 +149,33 @@ class StreamData:
                 ) from None
         return self._batch(self._peeked[0])
 
-    def epoch(self, epoch: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch."""
-        goes_on = self.one_shot or (self.steps is not None and not self.indexable)
+    @property
+    def _goes_on(self) -> bool:
+        """Whether an epoch begins where the one before has ended, rather than at the beginning."""
+        return self.one_shot or (self.steps is not None and not self.indexable)
+
+    def close(self) -> None:
+        """Stop what works ahead."""
+        self._close_iterator()
+
+    def _close_iterator(self) -> None:
+        if not self.one_shot and self._iterator is not None:
+            if hasattr(self._iterator, "close"):
+                self._iterator.close()
+            self._iterator = None
+
+    def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Batch]:
+        """The batches of an epoch, from `first_step` on."""
+        goes_on = self._goes_on
         if self._iterator is None or not (goes_on or self._peeked):
-            self._iterator = self._begin(epoch)
-        done = 0
+            self._close_iterator()
+            self._iterator = self._begin(epoch, 0 if goes_on else first_step)
+        done = first_step
         while self.steps is None or done < self.steps:
             if self._peeked:
                 raw = self._peeked.pop()
             else:
+                assert self._iterator is not None
                 try:
                     raw = next(self._iterator)
                 except StopIteration:
@@ -108,9 +184,10 @@ class StreamData:
                         continue
                     break
             done += 1
+            self._taken += 1
             yield self._batch(raw)
         if not goes_on:
-            self._iterator = None
+            self._close_iterator()
         if done == 0:
             raise InputError(
                 f"{self.what}(): the {type(self.source).__name__} ran out of data before epoch "
