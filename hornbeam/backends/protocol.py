@@ -115,6 +115,8 @@ class Backend:
     """Whether its arrays carry shapes and dtypes only."""
     compiled: ClassVar[bool] = True
     """Whether `compile` makes anything faster (False: it returns the function itself)."""
+    compiles_on_request: ClassVar[bool] = False
+    """Whether `compile` compiles with ``jit_compile=True``, although `compiled` is False."""
     graphs: ClassVar[bool] = False
     """Whether `compile` makes something faster of a function even with ``jit_compile=False``."""
     xp: ClassVar[Any] = None

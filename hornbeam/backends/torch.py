@@ -9,13 +9,13 @@ from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensor
 from torch.nn import Parameter
 from torch.nn import functional as F
 
 from hornbeam import tree
 from hornbeam.backends import (
     torch_arrays,
+    torch_compiled,
     torch_random,
     torch_recurrent,
     torch_rules,
@@ -51,6 +51,7 @@ class TorchBackend(Backend):
     name = "torch"
     pip = "torch"
     compiled = False
+    compiles_on_request = True
     xp: ClassVar[Any] = torch_arrays.NAMESPACE
     native: ClassVar[frozenset[str]] = frozenset(NATIVE)
 
@@ -73,7 +74,7 @@ class TorchBackend(Backend):
         return torch_arrays.to_numpy(x)
 
     def is_concrete(self, x: Array) -> bool:
-        return type(x) in _PLAIN or not isinstance(x, FakeTensor)
+        return type(x) in _PLAIN or not torch_compiled.is_traced(x)
 
     def dtype(self, x: Array) -> str:
         return NAMES[x.dtype]
@@ -154,6 +155,12 @@ class TorchBackend(Backend):
     def stop_gradient(self, x: Array) -> Array:
         return _detached(x)
 
+    def compile(
+        self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
+    ) -> Callable[..., Any]:
+        """`fn` itself, unless somebody asks for compiled code."""
+        return torch_compiled.Compiled(fn, self.asarray) if jit_compile is True else fn
+
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         def with_gradient(*args: Any) -> Any:
             leaves, spec = tree.flatten(args), tree.structure_of(args)
@@ -189,6 +196,8 @@ class TorchBackend(Backend):
     def cond(
         self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
     ) -> Any:
+        if torch_compiled.is_traced(predicate):
+            return torch_compiled.both(predicate, true_fn, false_fn)
         return true_fn() if predicate else false_fn()
 
     def while_loop(

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch._subclasses.fake_tensor import FakeTensor
 
 from hornbeam import dtypes
 from hornbeam.backends.numpy import native_dtype, to_array
@@ -85,7 +86,9 @@ def everywhere(fn: Callable[..., Any], index: bool = False) -> Callable[..., Any
 
     def run(*args: Any, **kwargs: Any) -> Any:
         try:
-            return fn(*args, **kwargs)
+            if not args or type(args[0]) is not FakeTensor or _is_computed(args):
+                return fn(*args, **kwargs)
+            stored = {a.dtype for a in _tensors(args)} & _WIDER.keys()
         except (RuntimeError, TypeError):
             stored = {a.dtype for a in _tensors(args)} & _WIDER.keys()
             if not stored:
@@ -100,6 +103,11 @@ def everywhere(fn: Callable[..., Any], index: bool = False) -> Callable[..., Any
         return out.to(stored.pop())
 
     return run
+
+
+def _is_computed(args: Sequence[Any]) -> bool:
+    """Whether there is arithmetic for the dtypes; tensors without values do not refuse by themselves."""
+    return not builtins.any(a.dtype in _WIDER for a in _tensors(args))
 
 
 def _tensors(args: Sequence[Any]) -> list[Any]:

@@ -68,7 +68,7 @@ def words(key: Array, size: int, stream: int = 0) -> Array:
 
 
 def traced_uniform(key: Array, shape: Sequence[int], dtype: str, stream: int = 0) -> Array:
-    """Uniform numbers in [0, 1), as many bits of them as the dtype can hold."""
+    """Uniform numbers in [0, 1), of as many bits as the dtype can hold, 32 at most."""
     kept = {"float64": 32, "float32": 24, "float16": 11, "bfloat16": 8}[dtype]
     bits = words(key, math.prod(shape), stream) >> (32 - kept)
     return (bits.to(DTYPES[dtype]) * 2.0**-kept).reshape(tuple(shape))

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch.func import functional_call
 
+from hornbeam.backends.torch_compiled import is_traced
+
 Array = Any
 FAR = 1e4
 """A number whose sigmoid is 1 and whose negative's is 0, in every float dtype."""
@@ -69,6 +71,8 @@ def lstm(
     Both have the gates in the same order.  While the cell is held, the output is not, so nothing may
     follow a gap, and only a state of zeros can wait for the first step.
     """
+    if mask is not None and is_traced(mask):
+        return None
     mask = None if mask is None or bool(mask.all()) else mask
     if mask is not None and not _is_one_run(mask, h, c):
         return None
@@ -97,7 +101,8 @@ def gru(
 
     PyTorch's layer begins with the reset gate.  Any mask will do.
     """
-    mask = None if mask is None or bool(mask.all()) else mask
+    if mask is not None and not is_traced(mask) and bool(mask.all()):
+        mask = None
     zeros = torch.zeros(kernel.shape[-1], dtype=kernel.dtype, device=kernel.device)
     weights = (
         _reset_first(kernel).t(),
