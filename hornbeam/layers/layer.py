@@ -28,6 +28,7 @@ from hornbeam.layers.shapes import (
     shapes_by_name,
 )
 from hornbeam.layers.stateful import Stateful
+from hornbeam.layers.unquantized import Unquantized
 from hornbeam.naming import current_path, reset_path, set_path, to_snake_case, unique_name
 from hornbeam.ops.node import Node
 from hornbeam.saving.objects import (
@@ -41,7 +42,7 @@ _as_shapes, _map_shapes = as_shapes, map_shapes
 BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
-class Layer(OldLayer, Stateful):
+class Layer(OldLayer, Unquantized, Stateful):
     """The base of all layers: variables, and a `call` that computes with them.
 
     A layer of your own defines ``__init__`` (its settings), ``build(input_shape)`` (its variables,
@@ -118,6 +119,20 @@ class Layer(OldLayer, Stateful):
         self._build_shapes: dict[str, Any] | None = None
         self._path = ""
         self._backend: Backend | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """What the layer's engine gives to layers: PyTorch's `parameters`, `state_dict` and so on."""
+        if not name.startswith("_"):
+            method = self._own_backend().model_method(name)
+            if method is not None:
+                return functools.partial(method, self)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.")
+
+    def _own_backend(self) -> Backend:
+        backend: Backend | None = self.__dict__.get("_backend")
+        if backend is None and "_added_weights" in self.__dict__:
+            backend = next((w.backend for w in self.weights), None)
+        return backend or registry.current()
 
     # ------------------------------------------------------------------- what subclasses define
 
@@ -247,6 +262,9 @@ class Layer(OldLayer, Stateful):
             training = args[place] if place < len(args) else None
         if training is None:
             training = context.training
+        if training is None and "training" in signature.names:
+            default = signature.signature.parameters["training"].default
+            training = default if isinstance(default, bool) and default else None
         if signature.takes_training and len(args) <= _place(signature.names, "training"):
             kwargs["training"] = bool(training) if training is not None else False
         for name, mask_name in signature.mask_names.items():

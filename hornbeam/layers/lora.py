@@ -7,50 +7,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import ops
-from hornbeam.errors import InputError, UnsupportedError
-from hornbeam.variables import Variable
+from hornbeam.errors import InputError
+from hornbeam.layers.low_rank import LowRankWeight
+from hornbeam.layers.quantizable import Quantizable
+from hornbeam.layers.quantized_weights import QuantizedWeight
+from hornbeam.quantizers import QuantizationConfig
+from hornbeam.saving.objects import deserialize_keras_object
 
 
-class LowRankWeight:
-    """``base + scale * a @ b``, wherever an array is expected.
-
-    Args:
-        base: the frozen weight, (..., rows, columns).
-        a: trained, (..., rows, rank).
-        b: trained, (rank, columns).
-        scale: factor of the product.
-    """
-
-    def __init__(self, base: Variable, a: Variable, b: Variable, scale: float) -> None:
-        self.base, self.a, self.b, self.scale = base, a, b, scale
-        self.shape = base.shape
-
-    @property
-    def dtype(self) -> str:
-        """The dtype of the sum."""
-        return self.base.dtype
-
-    @property
-    def path(self) -> str:
-        """The path of the frozen weight."""
-        return self.base.path
-
-    def __hornbeam_array__(self) -> Any:
-        product = ops.matmul(self.a.value, self.b.value)
-        return ops.add(self.base.value, ops.multiply(product, self.scale))
-
-    def assign(self, value: Any) -> LowRankWeight:
-        """Set the frozen weight."""
-        self.base.assign(value)
-        return self
-
-    def numpy(self) -> Any:
-        """The sum as a NumPy array."""
-        return ops.convert_to_numpy(self.__hornbeam_array__())
-
-
-class LowRankAdaptable:
+class LowRankAdaptable(Quantizable):
     """A mixin for layers with one large weight: LoRA by constructor argument or by `enable_lora`."""
 
     _adapted: str
@@ -61,18 +26,22 @@ class LowRankAdaptable:
     def _adapt(
         self, attribute: str, rank: int | None, alpha: float | None, quantization: Any
     ) -> None:
-        if quantization is not None:
-            raise UnsupportedError(
-                f"{type(self).__name__}: `quantization_config` is not offered; leave it at None and "
-                "choose a small dtype policy such as 'mixed_bfloat16' instead."
+        if isinstance(quantization, dict):
+            quantization = deserialize_keras_object(quantization)
+        if quantization is not None and not isinstance(quantization, QuantizationConfig):
+            raise InputError(
+                f"{type(self).__name__}: `quantization_config` must be one of the configurations in "
+                f"hornbeam.quantizers, got {quantization!r}."
             )
         self._adapted = attribute
         self.lora_rank = rank
         self.lora_alpha = alpha if alpha is not None else rank
         self.lora_enabled = False
-        self.quantization_config = None
+        self.quantization_config = quantization
 
-    def _inject_lora(self) -> None:
+    def _inject(self) -> None:
+        """At the end of building: what the dtype policy and the constructor ask for."""
+        self._quantize_by_policy()
         if self.lora_rank:
             self.enable_lora(self.lora_rank, self.lora_alpha)
 
@@ -106,7 +75,8 @@ class LowRankAdaptable:
         base = getattr(layer, name)
         a = layer.add_weight((*base.shape[:-1], rank), a_initializer, name=f"lora_{name}_a")
         b = layer.add_weight((rank, base.shape[-1]), b_initializer, name=f"lora_{name}_b")
-        base.trainable = False
+        if not isinstance(base, QuantizedWeight):
+            base.trainable = False
         self.lora_enabled, self.lora_rank = True, rank
         self.lora_alpha = lora_alpha if lora_alpha is not None else rank
         setattr(layer, name, LowRankWeight(base, a, b, self.lora_alpha / rank))

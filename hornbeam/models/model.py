@@ -16,6 +16,7 @@ from hornbeam.layers.layer import Layer, _as_shapes, _map_shapes
 from hornbeam.layers.state import members
 from hornbeam.models.from_graph import init_functional, run_functional
 from hornbeam.models.graph import Graph
+from hornbeam.models.quantization import quantize_model
 from hornbeam.saving.objects import builtin, serialize_keras_object
 from hornbeam.training.trainer import Trainer
 
@@ -23,7 +24,9 @@ from hornbeam.training.trainer import Trainer
 def is_functional_call(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether constructor arguments are those of a functional model: (inputs, outputs)."""
     named = "outputs" in kwargs or "output" in kwargs
-    return len(args) in (2, 3) or (len(args) == 1 and named) or "inputs" in kwargs or "input" in kwargs
+    return (
+        len(args) in (2, 3) or (len(args) == 1 and named) or "inputs" in kwargs or "input" in kwargs
+    )
 
 
 @builtin("keras")
@@ -234,6 +237,44 @@ class Model(OldModel, Trainer, Layer):
         return self
 
     # --------------------------------------------------------------------------------------- saving
+
+    def quantize(  # type: ignore[override]
+        self, mode: Any = None, config: Any = None, filters: Any = None, **kwargs: Any
+    ) -> None:
+        """Put the weights of all Dense, EinsumDense and Embedding layers into few bits, for good.
+
+        Args:
+            mode: "int8" (a quarter of the memory of float32), "int4" (an eighth), "float8" (for training),
+                "gptq" or "awq" (4 bits, chosen by looking at samples).
+            config: a configuration from `hornbeam.quantizers`; "gptq" and "awq" need one.
+            filters: which layers: a regular expression for their paths, a list of them, or a function
+                of a layer; None for all.
+            **kwargs: ``type_check`` has no effect.
+
+        Raises:
+            InputError: if the mode is unknown, or the model has no layer that it can quantize.
+
+        Example:
+
+        >>> import hornbeam
+        >>> model = hornbeam.Sequential([hornbeam.Input((8,)), hornbeam.layers.Dense(4)])
+        >>> model.quantize("int8")
+        >>> model.layers[0].kernel.values.dtype
+        'int8'
+        """
+        quantize_model(self, mode, config, filters)
+        self._forget_compiled()
+
+    def get_quantization_layer_structure(self, mode: str | None = None) -> Any:
+        """The blocks that "gptq" and "awq" go through; subclasses may say them.
+
+        Args:
+            mode: "gptq" or "awq".
+
+        Returns:
+            None, or ``{"pre_block_layers": [...], "sequential_blocks": [...]}``.
+        """
+        return None
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture (no weights) as JSON; `models.model_from_json` reads it."""

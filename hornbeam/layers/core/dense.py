@@ -9,6 +9,7 @@ from hornbeam.errors import InputError
 from hornbeam.layers.input_spec import InputSpec
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.lora import LowRankAdaptable
+from hornbeam.layers.quantized_weights import Layout
 from hornbeam.saving.objects import builtin
 
 
@@ -30,7 +31,8 @@ class Dense(LowRankAdaptable, Layer):
         lora_rank: if given, the kernel is frozen and a product of two matrices of this rank is trained
             in its place (LoRA, https://arxiv.org/abs/2106.09685).
         lora_alpha: the product is scaled by ``lora_alpha / lora_rank``; by default by 1.
-        quantization_config: must be None.
+        quantization_config: how `quantize`, or a policy such as "int8_from_float32", quantizes; from
+            `hornbeam.quantizers`.
 
     Input: (batch, ..., features).  Output: (batch, ..., units).
 
@@ -96,11 +98,18 @@ class Dense(LowRankAdaptable, Layer):
                 name="bias",
             )
         self.input_spec = InputSpec(min_ndim=2, axes={-1: features})
-        self._inject_lora()
+        self._inject()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """``activation(inputs @ kernel + bias)``."""
-        outputs = ops.matmul(inputs, self.kernel)
+        outputs = self._product(inputs)
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
+
+    def product(self, inputs: Any) -> Any:
+        """``inputs @ kernel``."""
+        return ops.matmul(inputs, self.kernel)
+
+    def _layout(self) -> Layout:
+        return Layout(tuple(self.kernel.shape), (0,), (1,), (self.units,))

@@ -9,6 +9,7 @@ from hornbeam import activations, constraints, initializers, ops, regularizers
 from hornbeam.errors import InputError
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.lora import LowRankAdaptable
+from hornbeam.layers.quantized_weights import Layout
 from hornbeam.saving.objects import builtin
 
 
@@ -31,8 +32,9 @@ class EinsumDense(LowRankAdaptable, Layer):
         bias_constraint: projection of the bias after each update.
         lora_rank: see `Dense`.
         lora_alpha: see `Dense`.
-        gptq_unpacked_column_size: must be None.
-        quantization_config: must be None.
+        gptq_unpacked_column_size: no effect: the size follows from the shapes.
+        quantization_config: how `quantize`, or a policy such as "int8_from_float32", quantizes; from
+            `hornbeam.quantizers`.
         **kwargs: see `Layer`.
 
     Example:
@@ -79,10 +81,8 @@ class EinsumDense(LowRankAdaptable, Layer):
         self.bias_regularizer = regularizers.get(bias_regularizer)
         self.kernel_constraint = constraints.get(kernel_constraint)
         self.bias_constraint = constraints.get(bias_constraint)
-        self._adapt(
-            "kernel", lora_rank, lora_alpha, quantization_config or gptq_unpacked_column_size
-        )
-        self.gptq_unpacked_column_size = None
+        self._adapt("kernel", lora_rank, lora_alpha, quantization_config)
+        self.gptq_unpacked_column_size = gptq_unpacked_column_size
         self.supports_masking = True
 
     def build(self, input_shape: Any) -> None:
@@ -106,14 +106,41 @@ class EinsumDense(LowRankAdaptable, Layer):
                 constraint=self.bias_constraint,
                 name="bias",
             )
-        self._inject_lora()
+        self._inject()
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """``activation(einsum(equation, inputs, kernel) + bias)``."""
-        outputs = ops.einsum(self.equation, inputs, self.kernel)
+        outputs = self._product(inputs)
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
+
+    def product(self, inputs: Any) -> Any:
+        """``einsum(equation, inputs, kernel)``."""
+        return ops.einsum(self.equation, inputs, self.kernel)
+
+    def _terms(self) -> tuple[str, str, str]:
+        left, _, output = self.equation.replace(" ", "").partition("->")
+        given, _, kernel = left.partition(",")
+        return given, kernel, output
+
+    def _layout(self) -> Layout:
+        _, kernel, output = self._terms()
+        sizes = dict(zip(kernel, self.kernel.shape, strict=True))
+        letters = output.replace("...", "")
+        reduced = tuple(a for a, letter in enumerate(kernel) if letter not in letters)
+        order = tuple(kernel.index(letter) for letter in letters if letter in kernel)
+        stored = tuple(sizes.get(letter, 1) for letter in letters)
+        return Layout(tuple(self.kernel.shape), reduced, order, stored)
+
+    def _input_axes(self, ndim: int) -> tuple[int, ...]:
+        given, kernel, output = self._terms()
+        letters = given.replace("...", "")
+        return tuple(
+            letters.index(letter) - (len(letters) if given.startswith("...") else 0)
+            for letter in kernel
+            if letter not in output
+        )
 
 
 def weight_shapes(

@@ -9,6 +9,7 @@ from hornbeam.errors import InputError
 from hornbeam.layers.conversion import array_backend
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.lora import LowRankAdaptable
+from hornbeam.layers.quantized_weights import Layout
 from hornbeam.saving.objects import builtin
 
 
@@ -26,7 +27,8 @@ class Embedding(LowRankAdaptable, Layer):
         weights: first values for the table, or a list that holds them.
         lora_rank: see `Dense`.
         lora_alpha: see `Dense`.
-        quantization_config: must be None.
+        quantization_config: how `quantize`, or a policy such as "int8_from_float32", quantizes; from
+            `hornbeam.quantizers`.
         **kwargs: see `Layer`.
 
     Input: integers (batch, ...).  Output: (batch, ..., output_dim).
@@ -43,6 +45,8 @@ class Embedding(LowRankAdaptable, Layer):
     """
 
     _unsaved = frozenset({"lora_rank", "lora_alpha", "weights", "quantization_config"})
+    _quantization_modes = ("int8", "int4")
+    _quantized_by_column = True
     _also_saved = ("activity_regularizer",)
 
     def __init__(
@@ -92,7 +96,7 @@ class Embedding(LowRankAdaptable, Layer):
             values = self._first_values
             self.embeddings.assign(values[0] if isinstance(values, (list, tuple)) else values)
             self._first_values = None
-        self._inject_lora()
+        self._inject()
 
     def call(self, inputs: Any) -> Any:
         """The vectors at the indices `inputs`."""
@@ -103,6 +107,9 @@ class Embedding(LowRankAdaptable, Layer):
         if valid is not None:
             vectors = ops.where(ops.expand_dims(valid, -1), vectors, float("nan"))
         return ops.cast(vectors, self.compute_dtype)
+
+    def _layout(self) -> Layout:
+        return Layout(tuple(self.embeddings.shape), (1,), (0,), (self.input_dim,))
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Whether an index is not padding, with `mask_zero`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
+from hornbeam.errors import UnsupportedError
 from hornbeam.layers.core.embedding import Embedding
 from hornbeam.saving.objects import builtin
 
@@ -88,6 +89,14 @@ class ReversibleEmbedding(Embedding):
         if self.logit_soft_cap is None:
             return scores
         return ops.multiply(ops.tanh(ops.divide(scores, self.logit_soft_cap)), self.logit_soft_cap)
+
+    def _quantize_into(self, config: Any) -> None:
+        if not self.tie_weights:
+            raise UnsupportedError(
+                f"Layer {self.name!r}: a ReversibleEmbedding is quantized with tie_weights=True only, "
+                "where both directions use one table."
+            )
+        super()._quantize_into(config)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Whether an index is not padding, with `mask_zero`."""
