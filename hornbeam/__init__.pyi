@@ -2,6 +2,7 @@ from . import (
     activations,
     backend,
     callbacks,
+    compat,
     config,
     constraints,
     dtype_policies,
@@ -19,6 +20,7 @@ from . import (
     saving,
     tree,
     utils,
+    wrappers,
 )
 from ._version import __version__, version
 from .autodiff import grad, value_and_grad
@@ -51,6 +53,7 @@ __all__ = [
     "Metric",
     "Model",
     "Optimizer",
+    "Quantizer",
     "Regularizer",
     "Sequential",
     "Variable",
@@ -58,6 +61,7 @@ __all__ = [
     "activations",
     "backend",
     "callbacks",
+    "compat",
     "config",
     "constraints",
     "dtype_policies",
@@ -80,4 +84,5 @@ __all__ = [
     "utils",
     "value_and_grad",
     "version",
+    "wrappers",
 ]
