@@ -74,6 +74,11 @@ class Model(OldModel, Trainer, Layer):
                 )
             Layer.__init__(self, **kwargs)
 
+    def __reduce__(self) -> Any:
+        from hornbeam.saving import pickling
+
+        return pickling.reduced(self)
+
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute the outputs; subclasses define it, functional models run their graph."""
         if self._graph is None:
