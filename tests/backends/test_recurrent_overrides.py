@@ -51,3 +51,13 @@ def test_lstm(masked, zero_output):
         np.testing.assert_allclose(one, other, atol=1e-5)
     wrong = [arrays[0], *[a + 1 for a in arrays[1:]]]
     assert abs(loss(backend.lstm, wrong) - expected) > 1e-3  # the comparison can fail
+
+
+def test_lstm_in_half_precision():
+    backend = get("jax")
+    arrays, _ = arguments()
+    halves = [a.astype(jnp.bfloat16) for a in arrays]
+    last, outputs, _, _ = backend.lstm(*halves)
+    expected, *_ = COMPOSITIONS["lstm"](backend, *arrays)
+    assert last.dtype == outputs.dtype == jnp.bfloat16
+    np.testing.assert_allclose(last.astype(jnp.float32), expected, atol=0.03)
