@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -25,6 +27,12 @@ roll moveaxis swapaxes""".split()
 """Those whose parameters have the same order and meaning as the op's."""
 
 
+ONE_CALL = frozenset(
+    """relu6 leaky_relu log_sigmoid softplus softsign silu gelu elu selu celu mish hard_sigmoid
+    hard_silu hard_tanh squareplus glu softmax log_softmax""".split()
+)
+"""Compositions of one array that are called as a whole: softmax of 32x64 takes 14 us so, else 91."""
+
 FUSED_FLOPS = 5e7
 """Steps with fewer floating-point operations are cheaper than their dispatch on a CPU."""
 
@@ -36,6 +44,13 @@ class JaxBackend(Backend):
     pip = "jax"
     xp: ClassVar[Any] = jnp
     native: ClassVar[frozenset[str]] = frozenset(NATIVE)
+
+    def __getattr__(self, name: str) -> Any:
+        """As for every backend; but what is in `ONE_CALL` is compiled."""
+        found = super().__getattr__(name)
+        if name in ONE_CALL:
+            found = self.__dict__[name] = _one_call(found)
+        return found
 
     # ------------------------------------------------------------------ arrays and their properties
 
@@ -56,6 +71,10 @@ class JaxBackend(Backend):
 
     def is_concrete(self, x: Array) -> bool:
         return not isinstance(x, jax.core.Tracer)
+
+    def dtype(self, x: Array) -> str:
+        """Looked up: NumPy makes the name anew each time, in 3 us."""
+        return _dtype_name(x.dtype)
 
     def native_dtype(self, dtype: str) -> Any:
         return native_dtype(dtype)
@@ -79,6 +98,13 @@ class JaxBackend(Backend):
 
     def synchronize(self, x: Any) -> None:
         jax.block_until_ready(x)
+
+    pure_functions = True
+
+    def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:
+        return jax.eval_shape(
+            fn, *[jax.ShapeDtypeStruct(shape, native_dtype(dtype)) for shape, dtype in specs]
+        )
 
     # ------------------------------------------------------------------------ autodiff, compilation
 
@@ -250,8 +276,8 @@ class JaxBackend(Backend):
         return lax.logistic(x)
 
     def relu(self, x: Array) -> Array:
-        """`jax.nn.relu` keeps the gradient at 0 equal to 0 without a `where`."""
-        return jax.nn.relu(x)
+        """`jax.nn.relu` has a gradient of 0 at 0 without a `where`; compiled 9 us a call, else 150."""
+        return _relu(x)
 
     def top_k(self, x: Array, k: int, sorted: bool = True) -> Any:
         """A partial sort instead of a whole one."""
@@ -342,6 +368,25 @@ class JaxBackend(Backend):
 
     def random_permutation(self, key: Array, n: int) -> Array:
         return jax.random.permutation(_key(key), n).astype(jnp.int32)
+
+
+_dtype_name = functools.cache(str)
+_relu = jax.jit(jax.nn.relu, inline=True)
+
+
+def _one_call(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn`, whose arguments but the first are settings, compiled; it is inlined where it is traced."""
+    settings = list(inspect.signature(fn).parameters)[1:]
+    compiled = jax.jit(fn, static_argnames=settings, inline=True)
+
+    def call(x: Array, *args: Any, **kwargs: Any) -> Array:
+        try:
+            hash((args, *kwargs.values()))
+        except TypeError:  # a setting that is an array or a list
+            return fn(x, *args, **kwargs)
+        return compiled(x, *args, **kwargs)
+
+    return call
 
 
 def _random_bits(key: Array, shape: Sequence[int]) -> Array:
