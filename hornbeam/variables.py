@@ -111,7 +111,7 @@ class Variable:
     def _held(self, value: Array) -> Array:
         """What the engine puts into the box for a first value."""
         if self.born_trainable:
-            return self.backend.box(value, self._trainable)
+            return self.backend.box(self.backend.unbox(value), self._trainable)
         return self.backend.store(None, value)
 
     def _first_value(self, initializer: Any, shape: Any, dtype: Any) -> Array:

@@ -248,6 +248,25 @@ class Backend:
         """
         return None
 
+    def module_adapter(self, module: Any) -> Any:
+        """What runs a module of the engine's own on given values, for a layer around it."""
+        raise self.unsupported("modules as layers")
+
+    pure_functions: ClassVar[bool] = False
+    """Whether functions of the engine's own arrays are pure, so that layers can be made of them."""
+
+    def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:
+        """The outputs of a function of the engine's arrays, without computing them.
+
+        Args:
+            fn: the function.
+            *specs: (shape, dtype) of each argument.
+
+        Returns:
+            A nest of things with a shape and a dtype.
+        """
+        raise self.unsupported("shapes_of")
+
     # ------------------------------------------------------------------------ autodiff, compilation
 
     def value_and_grad(

@@ -209,6 +209,13 @@ def engine_of(kind: type) -> Backend | None:
     return found
 
 
+def engine_with_module(module: Any) -> Backend | None:
+    """The engine whose own kind of module `module` is, by the packages of its classes."""
+    roots = {kind.__module__.partition(".")[0] for kind in type(module).__mro__}
+    found = [name for name, (_, package) in ENGINES.items() if package in roots]
+    return get(found[0]) if found else None
+
+
 def _could_own(kind: type, name: str) -> bool:
     module, package = ENGINES[name]
     root = kind.__module__.partition(".")[0]

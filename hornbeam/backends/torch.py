@@ -16,6 +16,7 @@ from hornbeam import tree
 from hornbeam.backends import (
     torch_arrays,
     torch_compiled,
+    torch_modules,
     torch_random,
     torch_recurrent,
     torch_rules,
@@ -23,6 +24,7 @@ from hornbeam.backends import (
 )
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.torch_arrays import DTYPES, NAMES
+from hornbeam.backends.torch_modules import module as module
 from hornbeam.errors import InputError
 
 NATIVE = "logaddexp tril triu roll moveaxis swapaxes diagonal".split()
@@ -120,6 +122,15 @@ class TorchBackend(Backend):
 
     def unbox(self, held: Array) -> Array:
         return held.detach() if type(held) is Parameter else held
+
+    def model_method(self, name: str) -> Callable[..., Any] | None:
+        return torch_modules.METHODS.get(name)
+
+    def module_adapter(self, module: Any) -> torch_modules.Adapter:
+        return torch_modules.Adapter(module)
+
+    def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:
+        return torch_modules.shapes_of(fn, *specs)
 
     def update_rule(self, name: str) -> Callable[..., bool] | None:
         return torch_rules.RULES.get(name)

@@ -27,6 +27,8 @@ from .core.lambda_layer import Lambda
 from .core.masking import Masking
 from .core.reversible_embedding import ReversibleEmbedding
 from .core.wrapper import Wrapper
+from .foreign.functions import FlaxLayer, JaxLayer
+from .foreign.modules import TorchModuleWrapper
 from .input_spec import InputSpec
 from .layer import Layer
 from .merging.concatenate import Concatenate, Dot, concatenate, dot
@@ -127,7 +129,9 @@ from .serialization import deserialize, serialize
 
 __all__ = [
     "ELU",
+    "FlaxLayer",
     "GRU",
+    "JaxLayer",
     "LSTM",
     "RNN",
     "Activation",
@@ -246,6 +250,7 @@ __all__ = [
     "Subtract",
     "TextVectorization",
     "TimeDistributed",
+    "TorchModuleWrapper",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

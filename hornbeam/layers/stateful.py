@@ -84,6 +84,10 @@ class Stateful(Configurable):
 
     add_variable = add_weight
 
+    def _own_variables(self) -> list[Variable]:
+        """The layer's own variables, without those of layers below it."""
+        return state.own_variables(self)
+
     def _loop_states(self) -> list[Variable]:
         """Variables that are carried from call to call, but are no weights."""
         return []

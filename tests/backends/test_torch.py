@@ -398,6 +398,13 @@ def test_no_box_shares_memory_with_a_leaf(alias: Any) -> None:
         assert box.numpy().tolist() == [1, 2]
 
 
+def test_a_variable_of_a_variable_is_another_one() -> None:
+    first = hornbeam.Variable([1.0])
+    second = hornbeam.Variable(first.value)
+    second.assign([2.0])
+    assert first.numpy().tolist() == [1]
+
+
 def test_state_keeps_no_graph_alive() -> None:
     w, mean = hornbeam.Variable([1.0]), hornbeam.Variable([0.0], trainable=False)
     for _ in range(3):

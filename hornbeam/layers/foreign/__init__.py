@@ -1,0 +1,1 @@
+"""Layers around the modules and functions of engines."""
