@@ -31,8 +31,8 @@ class JaxLayer(Layer):
     or with ``state`` a pair of the outputs and the new state, which is kept in training.
 
     ``init_fn``, which is called when the shape of the inputs is known, has some of the parameters
-    ``rng``, ``inputs`` (zeros, with one row for an unknown batch size) and ``training``, and returns the first
-    ``params``, or with a ``state`` in ``call_fn`` the pair (params, state).
+    ``rng``, ``inputs`` (zeros, with one row for an unknown batch size) and ``training``, and returns the
+    first ``params``, or with a ``state`` in ``call_fn`` the pair (params, state).
 
     Both are saved by name, so for a config they must be registered
     (`hornbeam.saving.register_keras_serializable`).
