@@ -4,6 +4,8 @@
 #   make test    lint, type check, tests and doctests, on every engine
 #   make bench   Hornbeam beside Keras 3, as a table of ratios
 #   make test-resume   kill a run at every step on every engine, and 50 times within a save
+#   make isolated  the public surface with JAX alone, and with PyTorch alone (part of `make test`)
+#   make support   write docs/support.md, the table of what each engine does, from the tests
 #   make lint    the first half of `make test`
 #   make format  let ruff fix and format what it can
 #   make lines   code lines per package and per backend
@@ -18,7 +20,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 	2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+QUIETLY := python -m pip install --quiet --quiet --disable-pip-version-check --no-input
+PIP := $(BIN)/$(QUIETLY)
 ARGS ?=
 JOBS ?= 2
 
@@ -28,8 +31,15 @@ JOBS ?= 2
 demo: $(VENV)/.demo
 	$(BIN)/python examples/demo.py $(ARGS)
 
-test: lint
+test: lint isolated
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --doctest-modules tests hornbeam $(ARGS)
+
+isolated: $(VENV)/.dev .venv-jax/.made .venv-torch/.made
+	.venv-jax/bin/python -m tests.isolated jax --without torch tensorflow pytensor keras
+	.venv-torch/bin/python -m tests.isolated torch --without jax tensorflow pytensor keras
+
+support: $(VENV)/.dev
+	$(BIN)/python tools/support.py
 
 test-resume: $(VENV)/.dev
 	HORNBEAM_TEST_EVERY_STEP=1 $(BIN)/python -m pytest tests/training/test_resume.py $(ARGS)
@@ -50,7 +60,7 @@ lines:
 	@$(PYTHON) tools/lines.py
 
 clean:
-	rm -rf $(VENV) build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-jax .venv-torch build dist demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # ---- installation: one stamp file per set of extras, renewed when pyproject.toml changes
@@ -71,3 +81,18 @@ $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	@echo "Installing Hornbeam, all engines, the tools and Keras (for comparison) into $(VENV) ..."
 	@$(PIP) --editable '.[dev]'
 	@touch $(VENV)/.demo $@
+
+# ---- the environments of `make isolated`; JAX is a dependency of the package, so without it there are none
+
+.venv-jax/.made: $(VENV)/.created pyproject.toml
+	@echo "Installing Hornbeam with JAX alone into .venv-jax ..."
+	@$(PYTHON) -m venv .venv-jax
+	@.venv-jax/bin/$(QUIETLY) --editable .
+	@touch $@
+
+.venv-torch/.made: $(VENV)/.created pyproject.toml
+	@echo "Installing Hornbeam with PyTorch alone into .venv-torch ..."
+	@$(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/$(QUIETLY) --no-deps --editable .
+	@.venv-torch/bin/$(QUIETLY) h5py lazy_loader ml_dtypes numpy optree packaging rich safetensors scipy torch==2.13.0
+	@touch $@
