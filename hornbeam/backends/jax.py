@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 
 from hornbeam import tree
-from hornbeam.backends import jax_windows
+from hornbeam.backends import jax_cache, jax_windows
 from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
 from hornbeam.backends.numpy import native_dtype, to_array
@@ -461,4 +461,5 @@ def _any_wide(structure: Any) -> bool:
 
 def make() -> Backend:
     """The backend, for the registry."""
+    jax_cache.turn_on()
     return JaxBackend()
