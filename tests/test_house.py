@@ -138,6 +138,7 @@ LAYERS_OF_THE_HOUSE = [
     "saving",
     "callbacks models training",
     "utils compat visualization wrappers",
+    "datasets preprocessing",
     "cli",
 ]
 """From the bottom up: a module may import from its own row and those above it in this list."""

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from hornbeam.backend import clear_session, is_keras_tensor, standardize_dtype
+from hornbeam.config import (
+    disable_interactive_logging,
+    enable_interactive_logging,
+    is_interactive_logging_enabled,
+)
 from hornbeam.saving.objects import (
     CustomObjectScope,
     custom_object_scope,
@@ -15,28 +20,62 @@ from hornbeam.saving.objects import (
 )
 from hornbeam.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.training.data.py_dataset import PyDataset
-from hornbeam.utils import bounding_boxes
+from hornbeam.training.data.row_dataset import RowDataset
+from hornbeam.utils import bounding_boxes, legacy
+from hornbeam.utils.arrays import normalize, pad_sequences, to_categorical
+from hornbeam.utils.config import Config
+from hornbeam.utils.files import get_file
+from hornbeam.utils.from_directory import (
+    audio_dataset_from_directory,
+    image_dataset_from_directory,
+    text_dataset_from_directory,
+)
+from hornbeam.utils.images import array_to_img, img_to_array, load_img, save_img
+from hornbeam.utils.progbar import Progbar
+from hornbeam.utils.row_datasets import split_dataset, timeseries_dataset_from_array
 from hornbeam.utils.seeding import set_random_seed
+from hornbeam.utils.source_inputs import get_source_inputs
 
 Sequence = PyDataset
 """The name of `PyDataset` before Keras 3."""
 
 __all__ = [
+    "Config",
     "CustomObjectScope",
+    "Progbar",
     "PyDataset",
+    "RowDataset",
     "Sequence",
+    "array_to_img",
+    "audio_dataset_from_directory",
     "bounding_boxes",
     "clear_session",
     "custom_object_scope",
     "deserialize_keras_object",
+    "disable_interactive_logging",
+    "enable_interactive_logging",
     "get_custom_objects",
+    "get_file",
     "get_registered_name",
     "get_registered_object",
+    "get_source_inputs",
+    "image_dataset_from_directory",
+    "img_to_array",
+    "is_interactive_logging_enabled",
     "is_keras_tensor",
+    "legacy",
+    "load_img",
+    "normalize",
     "pack_x_y_sample_weight",
+    "pad_sequences",
     "register_keras_serializable",
+    "save_img",
     "serialize_keras_object",
     "set_random_seed",
+    "split_dataset",
     "standardize_dtype",
+    "text_dataset_from_directory",
+    "timeseries_dataset_from_array",
+    "to_categorical",
     "unpack_x_y_sample_weight",
 ]
