@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,6 +58,12 @@ def training_argument(layer: Any) -> dict[str, Any]:
 @functools.cache
 def oracle(name: str) -> Oracle:
     """Keras's layer of that row, and what it computes, in one compiled function."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Keras, on dtypes that its engine does not have
+        return _oracle(name)
+
+
+def _oracle(name: str) -> Oracle:
     import jax
     import keras
 
@@ -110,7 +117,7 @@ def built(row: Row) -> Any:
 
 def call(layer: Any, row: Row, inputs: list[Any], **extra: Any) -> list[Any]:
     """The outputs as NumPy arrays."""
-    out = layer(*row.arguments(inputs), **row.call, **extra)
+    out = layer(*row.arguments(inputs), **{**row.call, **extra})
     return [ops.convert_to_numpy(x) for x in tree.flatten(out)]
 
 

@@ -301,7 +301,67 @@ LATER = [
     row("ConvLSTM2D strided", lambda L: L.ConvLSTM2D(2, 3, strides=2), IMAGES),
     row("ConvLSTM3D", lambda L: L.ConvLSTM3D(2, 2), (2, 3, 3, 4, 3, 1)),
 ]
+RGB = ((2, 6, 7, 3),)
+STILL = {"training": False}
+UNIT = {"value_range": (-1, 1)}
+CLAHE = "ContrastLimitedAdaptiveHistogramEqualization"
+ALWAYS = [
+    row("Resizing", lambda L: L.Resizing(4, 9), RGB),
+    row("Resizing crop", lambda L: L.Resizing(3, 3, crop_to_aspect_ratio=True), RGB),
+    row("Resizing antialias", lambda L: L.Resizing(3, 3, "bicubic", antialias=True), RGB),
+    row("CenterCrop", lambda L: L.CenterCrop(4, 5), RGB),
+    row("CenterCrop of less", lambda L: L.CenterCrop(8, 5), RGB),
+    row("MaxNumBoundingBoxes", lambda L: L.MaxNumBoundingBoxes(3), RGB),
+    row("AutoContrast", lambda L: L.AutoContrast(**UNIT), RGB, low_tol=0.2),
+    row(CLAHE, lambda L: getattr(L, CLAHE)(tile_grid_size=(2, 2), **UNIT), RGB, grad=False),
+]
+RANDOM_IMAGES = [
+    row(kind, lambda L, kind=kind, args=args: getattr(L, kind)(*args), RGB, random=True, call=STILL)
+    for kind, args in (
+        ("RandomBrightness", (0.2, (-1, 1))),
+        ("RandomContrast", (0.2, (-1, 1))),
+        ("RandomColorDegeneration", (0.2, (-1, 1))),
+        ("RandomColorJitter", ((-1, 1), 0.3, 0.3, 0.3, 0.3)),
+        ("RandomSaturation", ((0.3, 0.7), (-1, 1))),
+        ("RandomHue", (0.2, (-1, 1))),
+        ("Solarization", (0.3, 0.3, (-1, 1))),
+        ("RandomSharpness", (0.2, (-1, 1))),
+        ("RandomGaussianBlur", ((1.0, 1.0), 3, (0.5, 1.0), (-1, 1))),
+        ("RandomErasing", ((1.0, 1.0), (0.1, 0.3), None, (-1, 1))),
+        ("RandomRotation", (0.2,)),
+        ("RandomTranslation", (0.2, 0.2)),
+        ("RandomZoom", (0.2, 0.3)),
+        ("RandomShear", (0.2, 0.2)),
+        ("RandomPerspective", ((1.0, 1.0), 0.3)),
+    )
+]
+"""Those that may draw the same twice (flips, crops, mixtures) are in `test_images.py`."""
+WAVE = ((2, 50, 2),)
+SOUND = [
+    row(
+        f"STFTSpectrogram {mode}",
+        lambda L, mode=mode, options=options: L.STFTSpectrogram(mode, 16, **options),
+        WAVE,
+        tol=2e-4,
+        low_tol=0.5,
+    )
+    for mode, options in (("magnitude", {}), ("psd", {"expand_dims": True}), ("stft", {}))
+]
+SOUND += [
+    row("STFTSpectrogram first", lambda L: L.STFTSpectrogram("real", 9, 3, **FIRST), (2, 2, 50)),
+    row(
+        "MelSpectrogram",
+        lambda L: L.MelSpectrogram(16, 8, num_mel_bins=3, power_to_db=False, mag_exp=1.0),
+        (2, 50),
+        tol=1e-3,
+        low_tol=0.3,
+        grad=False,
+    ),
+]
 ROWS = [
+    *SOUND,
+    *ALWAYS,
+    *RANDOM_IMAGES,
     *ATTENTION,
     *LATER,
     *CORE,

@@ -10,12 +10,12 @@ import numpy as np
 from hornbeam import ops
 from hornbeam.backends import registry
 from hornbeam.errors import InputError
-from hornbeam.layers.layer import Layer
+from hornbeam.layers.preprocessing.data_layer import DataLayer
 
 ENCODINGS = ("one_hot", "multi_hot", "count")
 
 
-class Adapting(Layer):
+class Adapting(DataLayer):
     """A layer that learns its state by looking at data once, batch by batch, before training."""
 
     def adapt(self, data: Any, steps: int | None = None) -> None:

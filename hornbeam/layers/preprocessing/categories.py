@@ -9,8 +9,8 @@ import numpy as np
 from hornbeam import ops
 from hornbeam.errors import InputError
 from hornbeam.layers.conversion import array_backend
-from hornbeam.layers.layer import Layer
 from hornbeam.layers.preprocessing.adapting import ENCODINGS, Adapting, batches, encode
+from hornbeam.layers.preprocessing.data_layer import DataLayer
 from hornbeam.saving.objects import builtin
 
 
@@ -102,6 +102,19 @@ class Discretization(Adapting):
         at = np.minimum(np.searchsorted(ends, wanted), len(ends) - 1)
         self.bin_boundaries = self._summary[0][at].tolist()
 
+    @property
+    def output_dtype(self) -> str:
+        """The dtype of what a call returns."""
+        return "int32" if self.output_mode == "int" else self.compute_dtype
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The symbolic output for symbolic inputs.
+
+        Args:
+            inputs: symbolic numbers.
+        """
+        return self.call(inputs)
+
     def call(self, inputs: Any) -> Any:
         """The numbers of the intervals, encoded."""
         if self.bin_boundaries is None:
@@ -129,7 +142,7 @@ class Discretization(Adapting):
 
 
 @builtin("keras.layers")
-class CategoryEncoding(Layer):
+class CategoryEncoding(DataLayer):
     """Indices as rows of zeros and ones, or as counts.
 
     Args:

@@ -10,11 +10,12 @@ from hornbeam import config, ops
 from hornbeam.errors import InputError
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.preprocessing.adapting import Adapting, batches
+from hornbeam.layers.preprocessing.data_layer import DataLayer
 from hornbeam.saving.objects import builtin
 
 
 @builtin("keras.layers")
-class Rescaling(Layer):
+class Rescaling(DataLayer):
     """``inputs * scale + offset``.
 
     Args:
