@@ -24,6 +24,7 @@ def print_summary(
     from rich import box
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text  # which, unlike strings, is not searched for markup and emoji
 
     rows = list(_rows(model, expand_nested, 0))
     if layer_range is not None:
@@ -35,14 +36,17 @@ def print_summary(
     for i, heading in enumerate(headings):
         width = _width(i, line_length, positions)
         table.add_column(heading, justify="right" if heading == "Param #" else "left", width=width)
+    kept = {id(node) for node in model._graph.nodes} if connected else set()
     for depth, layer in rows:
         cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape_text(layer, model)]
-        cells.append(f"{_own_count(layer):,}" if layer.built or layer.weights else "not built")
+        weights = layer.weights
+        count = sum(math.prod(v.shape) for v in weights)
+        cells.append(f"{count:,}" if layer.built or weights else "not built")
         if connected:
-            cells.append(_sources(layer, model) if depth == 0 else "")
+            cells.append(_sources(layer, kept) if depth == 0 else "")
         if show_trainable:
             cells.append("yes" if layer.trainable else "no")
-        table.add_row(*cells)
+        table.add_row(*map(Text, cells))
     wide = line_length or (100 if connected else 80)
     console = Console(file=io.StringIO(), width=wide, highlight=False, no_color=True)
     console.print(f'Model: "{model.name}"', markup=False)
@@ -102,17 +106,13 @@ def _shape_text(layer: Any, model: Any) -> str:
     return "?"
 
 
-def _sources(layer: Any, model: Any) -> str:
-    kept = {id(node) for node in model._graph.nodes}
+def _sources(layer: Any, kept: set[int]) -> str:
+    """The operations whose outputs `layer` takes, in those of its nodes whose ids are `kept`."""
     names = []
     for node in layer.inbound_nodes:
         if id(node) in kept:
             names += [tensor._node.operation.name for tensor in node.inputs]
     return ", ".join(names) or "-"
-
-
-def _own_count(layer: Any) -> int:
-    return sum(math.prod(v.shape) for v in layer.weights)
 
 
 def _totals(model: Any) -> list[str]:
