@@ -66,7 +66,7 @@ def _users_cache() -> Path:
 def _place(base: Path) -> Path:
     facts = f"{platform.machine()} {platform.system()} {_abilities()}"
     machine = hashlib.sha256(facts.encode()).hexdigest()[:12]
-    return base / f"jax-{jax.__version__}-{jax.lib.__version__}-{machine}"
+    return base / f"jax-{jax.__version__}-{getattr(jax.lib, '__version__', '')}-{machine}"
 
 
 def _abilities() -> str:
