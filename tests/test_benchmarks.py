@@ -9,6 +9,7 @@ import pytest
 
 import hornbeam
 from benchmarks import dispatch
+from benchmarks.by_hand import BY_HAND
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
 
@@ -20,6 +21,17 @@ def test_every_program_runs(name: str) -> None:
     program()
     assert units >= 1
     assert 0 < target <= 1
+
+
+@pytest.mark.parametrize("name", BY_HAND)
+def test_every_program_by_hand_runs(name: str) -> None:
+    builders = {builder.__name__: builder for _, builder, _ in PROGRAMS.values()}
+    program, units = BY_HAND[name](TINY)
+    program()
+    with hornbeam.use_backend("torch"):
+        ours, our_units = builders[name](hornbeam, TINY)
+        ours()
+    assert units == our_units
 
 
 @pytest.mark.parametrize("name", dispatch.cases())

@@ -26,6 +26,7 @@ from hornbeam.training.data import unpack_x_y_sample_weight
 from hornbeam.training.data.weights import with_class_weight
 from hornbeam.training.logs import to_host
 from hornbeam.training.steps import FusedSteps, Step, in_context
+from hornbeam.training.styles import plain_step
 from hornbeam.variables import Variable, recording_writes, structure_version
 
 
@@ -194,8 +195,11 @@ class Trainer:
     def train_step(self, data: Any) -> dict[str, Any]:
         """Learn from one batch; override it for another way of learning.
 
+        One of your own may also be ``train_step(self, state, data)``, see `hornbeam.training.styles`.
+
         Args:
-            data: ``(x, y, sample_weight)``, None for what is not given.
+            data: the batch as it was given: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``;
+                `hornbeam.utils.unpack_x_y_sample_weight` takes all of them.
 
         Returns:
             The logs: name -> scalar.
@@ -372,7 +376,7 @@ class Trainer:
         else:
             self._build_compiled_symbolically(x, y, optional=True)
             with recording_writes() as writes:  # a dry run makes what an own step needs
-                step = getattr(self, f"{kind}_step")
+                step = plain_step(self, kind, True)
                 in_context(step, self, kind == "train")(_on_engine(data, self._model_backend()))
             writes.undo()
 
@@ -428,7 +432,8 @@ class Trainer:
                 if k[0] == kind and _same(old, variables, self._trained()):
                     found = old
             if found is None:
-                fn = in_context(getattr(self, f"{kind}_step"), self, kind == "train")
+                step = plain_step(self, kind, _overrides(self, kind) is not None)
+                fn = in_context(step, self, kind == "train")
                 backend = self._model_backend()
                 jit = self.jit_compile
                 compiled = not self._run_eagerly and (jit is not False or backend.graphs)
