@@ -8,8 +8,10 @@ from hornbeam.callbacks.early_stopping import EarlyStopping
 from hornbeam.callbacks.history import History
 from hornbeam.callbacks.loggers import CSVLogger, RemoteMonitor
 from hornbeam.callbacks.monitor import MonitorCallback
+from hornbeam.callbacks.progbar_logger import ProgbarLogger
 from hornbeam.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from hornbeam.callbacks.small import LambdaCallback, SwapEMAWeights, TerminateOnNaN
+from hornbeam.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "BackupAndRestore",
@@ -22,9 +24,11 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "MonitorCallback",
+    "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",
     "RunCheckpoint",
     "SwapEMAWeights",
+    "TensorBoard",
     "TerminateOnNaN",
 ]

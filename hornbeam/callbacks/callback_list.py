@@ -7,6 +7,7 @@ from typing import Any
 
 from hornbeam.callbacks.callback import Callback
 from hornbeam.callbacks.history import History
+from hornbeam.callbacks.progbar_logger import ProgbarLogger
 from hornbeam.errors import InputError
 
 
@@ -16,7 +17,7 @@ class CallbackList(Callback):
     Args:
         callbacks: a callback, a list of them, or None.
         add_history: whether to add a `History` and hang it on the model.
-        add_progbar: must be False: progress is shown by the loops themselves.
+        add_progbar: whether to add a `ProgbarLogger`; `fit` shows progress without one.
         model: the model to attach the callbacks to.
         **params: the parameters of the loop.
 
@@ -36,8 +37,6 @@ class CallbackList(Callback):
         **params: Any,
     ) -> None:
         super().__init__()
-        if add_progbar:
-            raise InputError("Progress is shown by fit(verbose=...); leave `add_progbar` at False.")
         given = [] if callbacks is None else callbacks
         self.callbacks: list[Callback] = list(given) if isinstance(given, Iterable) else [given]
         for callback in self.callbacks:
@@ -52,6 +51,8 @@ class CallbackList(Callback):
                 )
         if add_history and not any(isinstance(c, History) for c in self.callbacks):
             self.callbacks.append(History())
+        if add_progbar and not any(isinstance(c, ProgbarLogger) for c in self.callbacks):
+            self.callbacks.append(ProgbarLogger())
         if params:
             self.set_params(params)
         if model is not None:

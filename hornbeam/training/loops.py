@@ -15,7 +15,7 @@ import numpy as np
 
 from hornbeam import settings, tree
 from hornbeam.backends import registry
-from hornbeam.callbacks import Callback, CallbackList, RunCheckpoint
+from hornbeam.callbacks import Callback, CallbackList, ProgbarLogger, RunCheckpoint
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.training.checks import NanWatch, check_targets
@@ -81,6 +81,7 @@ def fit(
     with _running(model, data, "train"):
         progress = make_progress(verbose, data.num_batches, epochs)
         listeners = _callback_list(callbacks, model, progress, data, epochs)
+        progress = _unless_shown(progress, listeners)
         listeners.params["do_validation"] = validation is not None
         run = Run(model, data, listeners)
         listeners.set_params({**listeners.params, "resuming": run.look(initial_epoch)})
@@ -164,6 +165,7 @@ def evaluate(
     data = make_data(x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate")
     progress = make_progress(verbose, data.num_batches, 1)
     listeners = _callback_list(callbacks, model, progress, data, 1, history=False)
+    progress = _unless_shown(progress, listeners)
     with registry.use_backend(model._model_backend()):
         progress.begin_epoch(0)
         with closing(data):
@@ -224,6 +226,12 @@ def _callback_list(
         epochs=epochs,
         steps=data.num_batches,
     )
+
+
+def _unless_shown(progress: Progress, listeners: Any) -> Progress:
+    """No progress, if a callback shows it."""
+    shown = any(isinstance(callback, ProgbarLogger) for callback in listeners.callbacks)
+    return Progress() if shown else progress
 
 
 def listens(listeners: Any, kind: str) -> bool:
@@ -388,6 +396,7 @@ def predict(
     data = make_data(x, batch_size=batch_size, steps=steps, what="predict")
     progress = make_progress(verbose, data.num_batches, 1)
     listeners = _callback_list(callbacks, model, progress, data, 1, history=False)
+    progress = _unless_shown(progress, listeners)
     hears = listens(listeners, "predict")
     parts: list[list[Any]] = []
     spec = None
