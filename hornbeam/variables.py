@@ -8,6 +8,7 @@ which boxes it assigned (`recording_writes`), and take the new values out again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -19,12 +20,13 @@ from hornbeam import dtypes
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import PUBLIC_OPS, install_operators
-from hornbeam.errors import InputError
+from hornbeam.errors import InputError, LimitExceededError
 from hornbeam.naming import current_path, unique_name
 
 _written: ContextVar[Writes | None] = ContextVar("hornbeam_written", default=None)
 _autocast: ContextVar[str | None] = ContextVar("hornbeam_autocast", default=None)
 _carried: ContextVar[frozenset[int] | None] = ContextVar("hornbeam_carried", default=None)
+_budget: ContextVar[AllocationBudget | None] = ContextVar("hornbeam_budget", default=None)
 _structure = 0
 
 
@@ -40,6 +42,41 @@ def structure_changed() -> None:
     """Say that a variable or a layer was made, frozen or unfrozen."""
     global _structure
     _structure += 1
+
+
+class AllocationBudget:
+    """How many bytes the variables made in a context may have together.
+
+    A file may describe a model of any size in a few bytes; this is what keeps loading it from asking
+    for more memory than the file has any use for.
+
+    Args:
+        limit: bytes.
+        source: what to call the file in the message.
+    """
+
+    def __init__(self, limit: int, source: str) -> None:
+        self.limit, self.left, self.source = limit, limit, source
+
+    def __enter__(self) -> AllocationBudget:
+        self._token = _budget.set(self)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        _budget.reset(self._token)
+
+    def spend(self, shape: tuple[int, ...], dtype: str, path: str) -> None:
+        """Take the size of a variable from the budget.
+
+        Raises:
+            LimitExceededError: if there is not so much left.
+        """
+        self.left -= max(1, dtypes.bits(dtype) // 8) * math.prod(shape)
+        if self.left < 0:
+            raise LimitExceededError(
+                f"{self.source} describes variables of over {self.limit} bytes ({path!r} has shape "
+                f"{shape}), which is more than it can hold values for."
+            )
 
 
 class Variable:
@@ -122,6 +159,9 @@ class Variable:
                     f"Variable {self._path!r}: an initializer function needs `shape=` as well."
                 )
             sizes = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
+            budget = _budget.get()
+            if budget is not None:
+                budget.spend(sizes, wanted or dtypes.floatx(), self._path)
             value = self._own(initializer(sizes, dtype=wanted or dtypes.floatx()), wanted)
             if tuple(value.shape) != sizes:
                 raise InputError(

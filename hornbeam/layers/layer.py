@@ -81,6 +81,9 @@ class Layer(OldLayer, Unquantized, Stateful):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _building(cls.build)  # type: ignore[method-assign]
+        written = "compute_output_spec" in cls.__dict__ or not _as_called(cls.compute_output_spec)
+        if "call" in cls.__dict__ and not written:
+            cls.compute_output_spec = _spec_like(cls.call)  # type: ignore[method-assign]
 
     def __init__(
         self,
@@ -208,6 +211,8 @@ class Layer(OldLayer, Unquantized, Stateful):
         finally:
             context.training = outer_training
         # 5. What leaves with the outputs: masks, and a graph node.
+        if record:
+            outputs = _apart(outputs, (args, kwargs))
         self._pass_mask(context, signature, first, call_kwargs, outputs)
         if record:
             Node(self, args, kwargs, outputs)
@@ -228,7 +233,7 @@ class Layer(OldLayer, Unquantized, Stateful):
         return stack
 
     def _compute(self, symbolic: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        if symbolic and type(self).compute_output_spec is not Layer.compute_output_spec:
+        if symbolic and not _as_called(type(self).compute_output_spec):
             return self.compute_output_spec(*args, **kwargs)
         return self.call(*args, **kwargs)
 
@@ -447,6 +452,44 @@ class Layer(OldLayer, Unquantized, Stateful):
         changed = new[len(trainable_variables) :]
         return (outputs, changed, losses) if return_losses else (outputs, changed)
 
+    def rematerialized_call(
+        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+    ) -> Callable[..., Any]:
+        """`layer_call` such that what it computes is not kept for the gradient but computed again.
+
+        This needs less memory and more time; engines that cannot do it keep everything.
+
+        Args:
+            layer_call: the layer's `call`, or another function of the layer that computes with arrays.
+            *args, **kwargs: have no effect.
+
+        Returns:
+            A function of the same arguments.
+        """
+
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            leaves = tree.flatten((args, kwargs))
+            places = [
+                i for i, leaf in enumerate(leaves) if registry.engine_of(type(leaf)) is not None
+            ]
+            variables = self.variables
+
+            def run(values: list[Any], arrays: list[Any]) -> tuple[Any, list[Any]]:
+                new = dict(zip(places, arrays, strict=True))
+                mixed = [new.get(i, leaf) for i, leaf in enumerate(leaves)]
+                again, named = tree.pack_sequence_as((args, kwargs), mixed)
+                return pure(lambda: layer_call(*again, **named), variables, values)
+
+            before = [v._value for v in variables]
+            arrays = [leaves[i] for i in places]
+            outputs, after = registry.current().remat(run)(before, arrays)
+            for variable, old, new in zip(variables, before, after, strict=True):
+                if new is not old and not variable.trainable:
+                    variable.assign(new)
+            return outputs
+
+        return wrapped
+
     # --------------------------------------------------------------------------------------- configs
 
     def get_config(self) -> dict[str, Any]:
@@ -527,6 +570,23 @@ class Layer(OldLayer, Unquantized, Stateful):
         return self.inbound_nodes[0]
 
 
+def _as_called(method: Any) -> bool:
+    """Whether a `compute_output_spec` finds the outputs by calling the layer."""
+    return method is Layer.compute_output_spec or hasattr(method, "as_called")
+
+
+def _spec_like(call: Callable[..., Any]) -> Callable[..., Any]:
+    """`Layer.compute_output_spec` with the parameters of `call`, for whoever asks for its signature."""
+
+    def compute_output_spec(self: Layer, *args: Any, **kwargs: Any) -> Any:
+        return Layer.compute_output_spec(self, *args, **kwargs)
+
+    compute_output_spec.__doc__ = Layer.compute_output_spec.__doc__
+    compute_output_spec.__signature__ = inspect.signature(call)  # type: ignore[attr-defined]
+    compute_output_spec.as_called = True  # type: ignore[attr-defined]
+    return compute_output_spec
+
+
 _NOTHING: AbstractContextManager[Any] = nullcontext()
 _PLAIN = (list, tuple)
 
@@ -567,6 +627,20 @@ def _masks(context: CallContext, value: Any) -> Any:
         return None if value is None else context.mask_of(value)
     masks = tree.map_structure(lambda leaf: None if leaf is None else context.mask_of(leaf), value)
     return masks if any(m is not None for m in tree.flatten(masks)) else None
+
+
+def _apart(outputs: Any, inputs: Any) -> Any:
+    """`outputs`, of which those that are inputs too become tensors of their own."""
+    given = {id(leaf) for leaf in tree.flatten(inputs) if isinstance(leaf, KerasTensor)}
+
+    def apart(leaf: Any) -> Any:
+        if id(leaf) not in given:
+            return leaf
+        made = KerasTensor(leaf.shape, leaf.dtype)
+        made._mask = leaf._mask
+        return made
+
+    return tree.map_structure(apart, outputs)
 
 
 def _explain(error: Exception, layer: Layer, context: CallContext, args: tuple[Any, ...]) -> None:

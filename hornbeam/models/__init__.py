@@ -1,5 +1,6 @@
 """Models: `Sequential`, functional and subclassed, and what is done with whole models."""
 
+from hornbeam.models.cloning import clone_model
 from hornbeam.models.functional import Functional
 from hornbeam.models.graph import Function
 from hornbeam.models.model import Model
@@ -12,6 +13,7 @@ __all__ = [
     "Functional",
     "Model",
     "Sequential",
+    "clone_model",
     "load_model",
     "model_from_json",
     "save_model",

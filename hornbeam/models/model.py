@@ -17,7 +17,7 @@ from hornbeam.layers.state import members
 from hornbeam.models.from_graph import init_functional, run_functional
 from hornbeam.models.graph import Graph
 from hornbeam.models.quantization import quantize_model
-from hornbeam.saving.objects import builtin, serialize_keras_object
+from hornbeam.saving.objects import builtin, serialize_for_file
 from hornbeam.training.trainer import Trainer
 
 
@@ -283,7 +283,7 @@ class Model(OldModel, Trainer, Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture (no weights) as JSON; `models.model_from_json` reads it."""
-        return json.dumps(serialize_keras_object(self), **kwargs)
+        return json.dumps(serialize_for_file(self), **kwargs)
 
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
@@ -299,22 +299,67 @@ class Model(OldModel, Trainer, Layer):
 
         save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
 
-    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-        """Save the weights alone, to a ``.weights.h5`` file."""
-        from hornbeam.saving.files import save_weights
-
-        save_weights(self, filepath, overwrite=overwrite, **kwargs)
-
-    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-        """Load weights from a ``.weights.h5`` or ``.keras`` file of a model of the same structure.
+    def save_weights(
+        self,
+        filepath: Any,
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        """Save the weights alone.
 
         Args:
-            filepath: the file.
+            filepath: where to; its end says the format: ".weights.h5", ".weights.json" (several files),
+                ".safetensors" or ".npz".
+            overwrite: whether an existing file may be replaced.
+            max_shard_size: for ".weights.json", the size in GB up to which a single file grows.
+        """
+        from hornbeam.saving.files import save_weights
+
+        save_weights(self, filepath, overwrite, max_shard_size, **kwargs)
+
+    def load_weights(
+        self, filepath: Any, skip_mismatch: bool = False, by_name: bool = False, **kwargs: Any
+    ) -> Any:
+        """Load weights from a file of a model of the same structure; all of them, or none.
+
+        Args:
+            filepath: a ".weights.h5", ".weights.json", ".keras", ".safetensors" or ".npz" file, or an
+                ".h5" file of Keras 1 or 2.
             skip_mismatch: whether to leave alone what does not fit instead of raising.
+            by_name: whether to load just those layers whose names are in the file.
+
+        Returns:
+            A `LoadReport`: what was loaded, what was missing and what was left over.
         """
         from hornbeam.saving.files import load_weights
 
-        load_weights(self, filepath, skip_mismatch=skip_mismatch, **kwargs)
+        return load_weights(self, filepath, skip_mismatch, by_name, **kwargs)
+
+    def get_state_tree(self, value_format: str = "backend_tensor") -> dict[str, Any]:
+        """The values of all variables, as nested dicts along their paths.
+
+        Args:
+            value_format: "backend_tensor" (arrays of the engine) or "numpy_array".
+
+        Returns:
+            A dict with the parts "trainable_variables", "non_trainable_variables",
+            "optimizer_variables" (if compiled) and "metrics_variables".
+        """
+        from hornbeam.models.cloning import get_state_tree
+
+        return get_state_tree(self, value_format)
+
+    def set_state_tree(self, state_tree: Any) -> None:
+        """Set variables to the values of a tree from `get_state_tree`; parts may be left out.
+
+        Raises:
+            InputError: if it names a variable the model lacks, or has another shape for it; nothing is
+                set then.
+        """
+        from hornbeam.models.cloning import set_state_tree
+
+        set_state_tree(self, state_tree)
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile`, as a config; None if the model is not compiled."""

@@ -9,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+_open = os.fdopen
+
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
@@ -24,7 +26,7 @@ def atomic_write(path: str | Path) -> Iterator[IO[bytes]]:
     os.umask(mask)
     descriptor = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666 & ~mask)
     try:
-        with os.fdopen(descriptor, "w+b") as file:
+        with _open(descriptor, "w+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -1,4 +1,4 @@
-"""Models as files: ``.keras`` archives and ``.weights.h5``.
+"""Models as files: ``.keras`` archives, and the ``.h5`` files of Keras 1, Keras 2 and tf.keras.
 
 A ``.keras`` file is a zip of ``metadata.json``, ``config.json`` (the architecture, by registered names)
 and ``model.weights.h5``.  Loading parses and checks everything before a single value of the model is
@@ -8,42 +8,52 @@ set: a file that is refused changes nothing.
 from __future__ import annotations
 
 import datetime
-import io
 import json
-import zipfile
-from collections.abc import Mapping
-from contextlib import nullcontext
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import IO, Any
 
 from hornbeam._version import __version__
-from hornbeam.backends.numpy import native_dtype
-from hornbeam.errors import CorruptFileError, InputError, LimitExceededError, UnsafeFileError
-from hornbeam.saving import json_format
+from hornbeam.errors import CorruptFileError, InputError
+from hornbeam.saving import hdf5, json_format, legacy, legacy_h5, schema
+from hornbeam.saving.archive import ArchiveReader, ArchiveWriter
 from hornbeam.saving.atomic import atomic_write
 from hornbeam.saving.objects import (
     CustomObjectScope,
     deserialize_keras_object,
     ignoring_compile_config,
-    serialize_keras_object,
+    serialize_for_file,
 )
-from hornbeam.saving.weights import named_variables
-from hornbeam.variables import Variable
+from hornbeam.saving.weight_files import (
+    MEMBERS,
+    WEIGHTS_MEMBER,
+    OpenWeights,
+    checked_path,
+    fill_from,
+    h5_weights,
+    load_weights,
+    open_regular,
+    save_weights,
+    write_h5,
+)
+from hornbeam.variables import AllocationBudget
 
-MEMBERS = ("metadata.json", "config.json", "model.weights.h5")
-MAX_METADATA_BYTES = 2**20
-BEFORE_TRAINING = ("optimizer/vars/0", "optimizer/vars/1")
-"""What an optimizer holds before it has seen a variable: iteration and learning rate."""
 KERAS_FORMAT = "3.15.1"
 """The version of Keras whose file format is written."""
+MAX_METADATA_BYTES = 2**20
+ROOM = 64 * 2**20
+"""What a model may hold, in bytes, beyond twice what its file has values for."""
 
 
 def save_model(
     model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
 ) -> None:
     """Save a model to a ``.keras`` file; see `Model.save`.
+
+    Raises:
+        NotSerializableError: (a TypeError) naming everything that could not be loaded again.
 
     Example:
 
@@ -58,18 +68,26 @@ def save_model(
         raise TypeError(f"save_model() got unknown arguments {sorted(kwargs)}.")
     if zipped is False:
         raise InputError("A `.keras` file is one archive: leave `zipped` at None.")
-    path = _checked_path(filepath, ".keras", overwrite, "save")
-    config = serialize_keras_object(model)
+    path = checked_path(filepath, (".keras",), overwrite, "save")
+    config = serialize_for_file(model)
+    with atomic_write(path) as file:
+        write_archive(file, model, config)
+
+
+def write_archive(file: IO[bytes], model: Any, config: Any) -> None:
+    """Write the archive of a model to an empty file; tensors go through one at a time."""
     metadata = {
         "keras_version": KERAS_FORMAT,
         "hornbeam_version": __version__,
+        "hornbeam_schema": schema.CURRENT,
         "date_saved": datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d@%H:%M:%S"),
     }
-    weights = _weights_bytes(model)
-    with atomic_write(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("metadata.json", json.dumps(metadata))
-        archive.writestr("config.json", json.dumps(config))
-        archive.writestr("model.weights.h5", weights)
+    archive = ArchiveWriter(file)
+    archive.add("metadata.json", json.dumps(metadata).encode())
+    archive.add("config.json", json.dumps(config).encode())
+    with archive.member(WEIGHTS_MEMBER) as window:
+        write_h5(window, model)
+    archive.close()
 
 
 def load_model(
@@ -78,7 +96,7 @@ def load_model(
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
-    """Load a model from a ``.keras`` file.
+    """Load a model from a ``.keras`` file, or from an ``.h5`` file of Keras 1, Keras 2 or tf.keras.
 
     The file is data: it can only name classes that are built in, registered, or passed in here.
 
@@ -89,6 +107,7 @@ def load_model(
         safe_mode: must be True.
 
     Raises:
+        FileNotFoundError: if there is no such file.
         FileError: (a ValueError) of one of four kinds (`hornbeam.errors`), saying what was refused.
 
     Example:
@@ -101,264 +120,105 @@ def load_model(
     10
     """
     path = Path(filepath)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if path.suffix in (".h5", ".hdf5"):
-        raise UnsafeFileError(
-            f"{str(path)!r} is a whole model in Keras's old HDF5 format, which this version does not "
-            "read. Load it in Keras and save it as '.keras'; weights alone load with `load_weights`."
-        )
-    with CustomObjectScope(custom_objects or {}), _open_archive(path) as archive:
-        config = json_format.parse(_member(archive, "config.json", json_format.MAX_CONFIG_BYTES))
-        with nullcontext() if compile else ignoring_compile_config():
-            model = deserialize_keras_object(config, safe_mode=safe_mode)
-        values = read_weights(io.BytesIO(_member(archive, "model.weights.h5", None)))
-    compiled = bool(compile and getattr(model, "optimizer", None) is not None)
-    fill(model, values, optimizer=compiled, source=str(path))
+    with open_regular(path) as file, CustomObjectScope(custom_objects or {}):
+        if path.suffix in (".h5", ".hdf5"):
+            with hdf5.H5File(file, str(path)) as opened, _reported(str(path)):
+                return _load_h5(opened, str(path), compile, safe_mode)
+        return read_archive(file, str(path), compile, safe_mode)
+
+
+def read_archive(file: IO[bytes], source: str, compile: bool = True, safe_mode: bool = True) -> Any:
+    """The model in an open ``.keras`` file."""
+    archive = ArchiveReader(file, source, MEMBERS)
+    metadata = json_format.parse(archive.read("metadata.json", MAX_METADATA_BYTES))
+    config = json_format.parse(archive.read("config.json", json_format.MAX_CONFIG_BYTES))
+    config = schema.upgrade(config, metadata, source)
+    with hdf5.H5File(archive.open(WEIGHTS_MEMBER), source) as opened, _reported(source):
+        held = h5_weights(opened)
+        model = _build(config, held, source, compile, safe_mode)
+        return _filled(model, held, source, compile)
+
+
+def _build(config: Any, held: OpenWeights, source: str, compile: bool, safe_mode: bool) -> Any:
+    """The model that a config describes, if it is no larger than the file can hold values for."""
+    stored = sum(tensor.nbytes for tensor in held.tensors.values())
+    from hornbeam.models import Model
+
+    compiling = nullcontext() if compile else ignoring_compile_config()
+    with AllocationBudget(2 * stored + ROOM, repr(source)), compiling:
+        model = deserialize_keras_object(config, safe_mode=safe_mode)
+    if not isinstance(model, Model):
+        raise CorruptFileError(f"{source!r} holds a {type(model).__name__} and no model.")
     return model
 
 
-def save_weights(model: Any, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
-    """Save the weights of a model or layer to a ``.weights.h5`` file.
-
-    Args:
-        model: the model or layer; its variables must exist.
-        filepath: the file; it must end in ``.weights.h5``.
-        overwrite: whether to replace a file that exists (else it is an error).
-        **kwargs: nothing; unknown names raise TypeError.
-
-    Example:
-
-    >>> import hornbeam, tempfile, os
-    >>> model = hornbeam.Sequential([hornbeam.Input((4,)), hornbeam.layers.Dense(2)])
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
-    >>> hornbeam.saving.save_weights(model, path)
-    >>> hornbeam.saving.load_weights(model, path)
-    """
-    if kwargs:
-        raise TypeError(f"save_weights() got unknown arguments {sorted(kwargs)}.")
-    path = _checked_path(filepath, ".weights.h5", overwrite, "save_weights")
-    if not model.built and not model.weights:
-        raise InputError(
-            f"Model {model.name!r} has no weights to save yet: build it, or call it on data, first."
-        )
-    content = _weights_bytes(model)
-    with atomic_write(path) as file:
-        file.write(content)
+def _filled(model: Any, held: OpenWeights, source: str, compile: bool) -> Any:
+    compiled = bool(compile and getattr(model, "optimizer", None) is not None)
+    fill_from(model, held, source, optimizer=compiled, fresh=True)
+    return model
 
 
-def load_weights(model: Any, filepath: Any, skip_mismatch: bool = False, **kwargs: Any) -> None:
-    """Load weights into a model or layer from a ``.weights.h5`` or ``.keras`` file.
-
-    Args:
-        model: the model or layer; its variables must exist.
-        filepath: the file.
-        skip_mismatch: whether to leave variables alone whose shapes differ (else it is an error).
-        **kwargs: nothing; unknown names raise TypeError.
-
-    Example:
-
-    >>> import hornbeam, tempfile, os
-    >>> model = hornbeam.Sequential([hornbeam.Input((4,)), hornbeam.layers.Dense(2)])
-    >>> path = os.path.join(tempfile.mkdtemp(), "model.weights.h5")
-    >>> model.save_weights(path)
-    >>> hornbeam.saving.load_weights(model, path)
-    """
-    if kwargs:
-        raise TypeError(f"load_weights() got unknown arguments {sorted(kwargs)}.")
-    path = Path(filepath)
-    if not path.exists():
-        raise FileNotFoundError(f"There is no file {str(path)!r}.")
-    if not model.built and not model.weights:
-        raise InputError(
-            f"Model {model.name!r} has no variables to load into yet: build it, or call it on data, "
-            "first."
-        )
-    if path.suffix == ".keras":
-        with _open_archive(path) as archive:
-            content = _member(archive, "model.weights.h5", None)
-    else:
-        content = path.read_bytes()
-    values = read_weights(io.BytesIO(content))
-    fill(model, values, optimizer=False, source=str(path), skip_mismatch=skip_mismatch)
-
-
-def _checked_path(filepath: Any, suffix: str, overwrite: bool, what: str) -> Path:
-    path = Path(filepath)
-    if not str(path).endswith(suffix):
-        raise InputError(
-            f"{what}() needs a path that ends in {suffix!r}, got {str(path)!r}."
-            + (" Whole models are saved by `save()`." if path.suffix == ".keras" else "")
-        )
-    if path.exists() and not overwrite:
-        raise FileExistsError(f"{str(path)!r} exists; pass `overwrite=True` to replace it.")
-    return path
-
-
-# -------------------------------------------------------------------------------------- the archive
-
-
-def _open_archive(path: Path) -> zipfile.ZipFile:
+@contextmanager
+def _reported(source: str) -> Iterator[None]:
+    """A config of the wrong form ends in an error about the file, whatever it met on its way."""
     try:
-        archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-        raise CorruptFileError(f"{str(path)!r} is not a `.keras` archive: {error}.") from None
-    names = [info.filename for info in archive.infolist()]
-    if len(set(names)) != len(names):
-        archive.close()
-        raise UnsafeFileError(f"{str(path)!r} holds two members of the same name.")
-    strange = [n for n in names if n not in MEMBERS and not n.startswith("assets/")]
-    if strange:
-        archive.close()
-        raise UnsafeFileError(f"{str(path)!r} holds unexpected members: {sorted(strange)[:5]}.")
-    return archive
-
-
-def _member(archive: zipfile.ZipFile, name: str, limit: int | None) -> bytes:
-    try:
-        info = archive.getinfo(name)
-    except KeyError:
-        raise CorruptFileError(f"{archive.filename!r} lacks the member {name!r}.") from None
-    if info.flag_bits & 0x1:
-        raise UnsafeFileError(f"The member {name!r} of {archive.filename!r} is encrypted.")
-    if limit is not None and info.file_size > limit:
-        raise LimitExceededError(
-            f"The member {name!r} of {archive.filename!r} has {info.file_size} bytes; at most {limit} "
-            "are accepted."
-        )
-    if info.compress_size and info.file_size > 100 * info.compress_size:
-        raise LimitExceededError(
-            f"The member {name!r} of {archive.filename!r} unpacks to over 100 times its size."
-        )
-    try:
-        return archive.read(info)
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        yield
+    except (
+        AttributeError,
+        KeyError,
+        IndexError,
+        TypeError,
+        AssertionError,
+        RecursionError,
+    ) as error:
         raise CorruptFileError(
-            f"The member {name!r} of {archive.filename!r} is damaged: {error}."
-        ) from None
-
-
-# -------------------------------------------------------------------------------------- the weights
-
-
-def _weights_bytes(model: Any) -> bytes:
-    import h5py
-
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        for path, variable in named_variables(model).items():
-            group = file.require_group(path.rsplit("/", 1)[0])
-            value = variable.numpy()
-            if value.dtype.kind == "V":  # bfloat16 and float8, which HDF5 does not know
-                dataset = group.create_dataset(
-                    path.rsplit("/", 1)[1], data=value.view(_raw_of(value))
-                )
-                dataset.attrs["dtype"] = value.dtype.name
-            else:
-                group.create_dataset(path.rsplit("/", 1)[1], data=value)
-    return buffer.getvalue()
-
-
-def _raw_of(value: Any) -> Any:
-    return np.dtype(f"V{value.dtype.itemsize}")
-
-
-def read_weights(file: io.BytesIO) -> dict[str, Any]:
-    """Path -> lazily read array, of every ``vars`` entry in an HDF5 file.
-
-    Raises:
-        CorruptFileError: if it is no HDF5 file.
-        UnsafeFileError: if it holds links, external storage or types other than numbers.
-    """
-    import h5py
-
-    try:
-        root = h5py.File(file, "r")
-    except OSError as error:
-        raise CorruptFileError(f"The weights are not a readable HDF5 file: {error}.") from None
-    found: dict[str, Any] = {}
-    stack: list[tuple[str, Any]] = [("", root)]
-    while stack:
-        path, group = stack.pop()
-        for key in group:
-            link = group.get(key, getlink=True)
-            if not isinstance(link, h5py.HardLink):
-                raise UnsafeFileError(f"The weights file holds a link at '{path}/{key}'.")
-            item, where = group[key], f"{path}/{key}" if path else key
-            if isinstance(item, h5py.Group):
-                if len(where) > 4096 or where.count("/") > 100:
-                    raise LimitExceededError(
-                        "The groups of the weights file are nested too deeply."
-                    )
-                stack.append((where, item))
-            elif isinstance(item, h5py.Dataset):
-                found[where] = _checked_dataset(item, where)
-            else:
-                raise UnsafeFileError(
-                    f"The weights file holds a {type(item).__name__} at '{where}'."
-                )
-    return found
-
-
-def _checked_dataset(item: Any, where: str) -> Any:
-    if item.external or item.is_virtual:
-        raise UnsafeFileError(f"The weights file stores '{where}' in another file.")
-    if item.dtype.kind not in "biufcV" or item.dtype.hasobject:
-        raise UnsafeFileError(f"The weights file holds no numbers at '{where}' but {item.dtype}.")
-    return item
-
-
-def fill(
-    model: Any,
-    values: Mapping[str, Any],
-    optimizer: bool,
-    source: str,
-    skip_mismatch: bool = False,
-) -> None:
-    """Set the variables of `model` to the values of a file, all of them or none.
-
-    Raises:
-        CorruptFileError: naming everything that is missing or has another shape.
-    """
-    wanted = named_variables(model, optimizer=optimizer)
-    if not any(path.startswith("optimizer/") and path not in BEFORE_TRAINING for path in values):
-        # the model was saved before its first step: its optimizer had no state per variable
-        wanted = {
-            path: variable
-            for path, variable in wanted.items()
-            if not path.startswith("optimizer/") or path in values
-        }
-    plan: list[tuple[Variable, str]] = []
-    problems = []
-    for path, variable in wanted.items():
-        stored = values.get(path)
-        if stored is None:
-            problems.append(f"{variable.path} (as '{path}') is missing")
-        elif tuple(stored.shape) != variable.shape:
-            problems.append(f"{variable.path} has shape {variable.shape}, the file {stored.shape}")
-        else:
-            plan.append((variable, path))
-    left_over = [p for p in values if p not in wanted and not p.startswith("optimizer/")]
-    problems += [f"'{path}' of the file belongs to nothing in the model" for path in left_over]
-    if problems and not skip_mismatch:
-        shown = "; ".join(problems[:8]) + (
-            f"; and {len(problems) - 8} more" if problems[8:] else ""
-        )
+            f"The config in {source!r} does not describe a model: {type(error).__name__}: {error}"
+        ) from error
+    except OverflowError as error:
         raise CorruptFileError(
-            f"The weights in {source!r} do not fit {type(model).__name__} {model.name!r}: {shown}. Pass "
-            "`skip_mismatch=True` to `load_weights` to load what fits."
+            f"The config in {source!r} holds a number that is too large."
+        ) from error
+
+
+def _load_h5(opened: hdf5.H5File, source: str, compile: bool, safe_mode: bool) -> Any:
+    config = legacy_h5.attribute_json(opened, "model_config")
+    if config is None:
+        raise CorruptFileError(
+            f"{source!r} holds no model, only weights: build the model and call "
+            "`model.load_weights(...)`."
         )
-    arrays = [_read_array(values[path], path) for _, path in plan]
-    for (variable, _), array in zip(plan, arrays, strict=True):
-        variable.assign(array)
+    training = legacy_h5.attribute_json(opened, "training_config")
+    held = h5_weights(opened)
+    if legacy.is_legacy(config):
+        config = legacy.modern_config(config)
+    elif isinstance(config, Mapping) and "module" not in config:
+        config = {"module": "keras", **config}
+    model = _build(config, held, source, False, safe_mode)
+    fill_from(model, held, source, fresh=True)
+    arguments = legacy.modern_training(training) if compile else None
+    if arguments is not None:
+        model.compile_from_config(arguments)
+        _load_optimizer(model, opened, source)
+    return model
 
 
-def _read_array(dataset: Any, path: str) -> Any:
-    try:
-        array = dataset[()]
-    except (OSError, ValueError) as error:
-        raise CorruptFileError(f"The weights at '{path}' are damaged: {error}.") from None
-    name = dataset.attrs.get("dtype")
-    if name is not None and array.dtype.kind == "V":
-        return np.asarray(array).view(native_dtype(str(name)))
-    return array
+def _load_optimizer(model: Any, opened: hdf5.H5File, source: str) -> None:
+    """The state of the optimizer, if it was stored in the order that is today's."""
+    group = opened.find("optimizer_weights")
+    if group is None:
+        return
+    tensors = legacy_h5.group_tensors(opened, group)
+    variables = [v for v in model.optimizer.variables if v.name != "learning_rate"]
+    if [t.shape for t in tensors] != [v.shape for v in variables]:
+        warnings.warn(
+            f"The state of the optimizer in {source!r} is not in the order of today's "
+            f"{type(model.optimizer).__name__}; it starts anew.",
+            stacklevel=4,
+        )
+        return
+    values = [tensor.read() for tensor in tensors]
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+__all__ = ["load_model", "load_weights", "save_model", "save_weights"]

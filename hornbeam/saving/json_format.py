@@ -71,6 +71,30 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
     >>> hornbeam.models.model_from_json(model.to_json()).output_shape
     (None, 2)
     """
-    config = parse(json_string)
-    with CustomObjectScope(custom_objects or {}):
-        return deserialize_keras_object(config)
+    return model_from_data(parse(json_string), custom_objects)
+
+
+def model_from_data(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A model, without weights, from parsed JSON or YAML of any Keras."""
+    from hornbeam.models import Model
+    from hornbeam.saving import legacy
+    from hornbeam.saving.files import _reported
+    from hornbeam.variables import AllocationBudget
+
+    with CustomObjectScope(custom_objects or {}), _reported("the text"):
+        if legacy.is_legacy(config):
+            config = legacy.modern_config(config)
+        with AllocationBudget(_memory(), "The text"):
+            model = deserialize_keras_object(config)
+    if not isinstance(model, Model):
+        raise CorruptFileError(f"The text describes a {type(model).__name__} and no model.")
+    return model
+
+
+def _memory() -> int:
+    """How much memory this machine has, in bytes."""
+    import os
+
+    if hasattr(os, "sysconf"):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return 2**36

@@ -194,6 +194,44 @@ class NotSerializableError(TypeError):
     """Something that a config cannot hold."""
 
 
+_problems: ContextVar[list[str] | None] = ContextVar("hornbeam_problems", default=None)
+
+
+def _cannot(problem: str) -> None:
+    """Raise, or, while all problems of a model are collected, note it."""
+    found = _problems.get()
+    if found is None:
+        raise NotSerializableError(problem)
+    if problem not in found:
+        found.append(problem)
+
+
+@contextmanager
+def _collecting() -> Iterator[list[str]]:
+    found: list[str] = []
+    token = _problems.set(found)
+    try:
+        yield found
+    finally:
+        _problems.reset(token)
+
+
+def serialize_for_file(obj: Any) -> Any:
+    """`serialize_keras_object`, which names everything at once that cannot be saved.
+
+    Raises:
+        NotSerializableError: (a TypeError) with one line for each object.
+    """
+    with _collecting() as problems:
+        config = serialize_keras_object(obj)
+    if len(problems) == 1:
+        raise NotSerializableError(problems[0])
+    if problems:
+        listed = "".join(f"\n  - {problem}" for problem in problems)
+        raise NotSerializableError(f"{len(problems)} objects cannot be saved:{listed}")
+    return config
+
+
 def serialize_keras_object(obj: Any) -> Any:
     """`obj` as plain data for JSON.
 
@@ -224,9 +262,10 @@ def serialize_keras_object(obj: Any) -> Any:
         return _serialize_function(obj)
     if hasattr(obj, "get_config") and not inspect.isclass(obj):
         return _serialize_instance(obj)
-    raise NotSerializableError(
+    _cannot(
         f"{obj!r} of type {type(obj).__name__} cannot be saved in a config: it has no get_config()."
     )
+    return None
 
 
 def _serialize_value(obj: Any) -> tuple[Any] | None:
@@ -259,7 +298,7 @@ def _serialize_value(obj: Any) -> tuple[Any] | None:
 def _serialize_function(fn: Any) -> dict[str, Any]:
     name = _custom_names.get(fn)
     if name is None and fn not in _scoped.get().values() and not _is_builtin_function(fn):
-        raise NotSerializableError(
+        _cannot(
             f"The function {fn.__qualname__!r} cannot be saved, because a file must not hold code. "
             "Put `@hornbeam.saving.register_keras_serializable('my_package')` above a named function."
         )
@@ -281,6 +320,8 @@ def _is_builtin_function(fn: Any) -> bool:
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     kind = type(obj)
     module = kind.__dict__.get("_keras_module")
+    if module is None:
+        _check_own_config(obj)
     record: dict[str, Any] = {
         "module": module,
         "class_name": kind.__name__,
@@ -292,6 +333,24 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         if config is not None:
             record[extra.removeprefix("get_")] = serialize_keras_object(config)
     return record
+
+
+def _check_own_config(obj: Any) -> None:
+    """A class whose `get_config` says what its constructor does not take could not be loaded again."""
+    kind = type(obj)
+    maker = getattr(kind.from_config, "__func__", None) if hasattr(kind, "from_config") else None
+    if maker is None or not maker.__module__.startswith("hornbeam."):
+        return  # it says itself how it is made again
+    parameters = inspect.signature(kind.__init__).parameters
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
+        return
+    unknown = sorted(set(obj.get_config()) - set(parameters) - {"name", "trainable", "dtype"})
+    if unknown:
+        _cannot(
+            f"{kind.__name__} ({getattr(obj, 'name', 'unnamed')!r}) could not be loaded again: its "
+            f"get_config() has {unknown}, which its constructor does not take. Take them there, or "
+            "write from_config()."
+        )
 
 
 def _registered_name(kind: Any, module: str | None) -> str | None:
@@ -494,7 +553,7 @@ def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
             if not value:
                 continue
-            raise NotSerializableError(
+            _cannot(
                 f"{kind.__name__} takes *{name}, which an automatic config cannot name. "
                 "Write get_config() and from_config() for it."
             )
@@ -507,13 +566,14 @@ def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[
 def _config_value(obj: Any, name: str, value: Any) -> Any:
     if inspect.isfunction(value) and _is_builtin_function(value) and value not in _custom_names:
         return value.__name__  # built-in functions are known by their names alone
-    try:
-        return serialize_keras_object(value)
-    except NotSerializableError as error:
-        raise NotSerializableError(
+    with _collecting() as problems:
+        config = serialize_keras_object(value)
+    for problem in problems:
+        _cannot(
             f"The argument `{name}` of {type(obj).__name__} "
-            f"({getattr(obj, 'name', 'unnamed')!r}) cannot be saved: {error}"
-        ) from None
+            f"({getattr(obj, 'name', 'unnamed')!r}) cannot be saved: {problem}"
+        )
+    return config
 
 
 @contextmanager

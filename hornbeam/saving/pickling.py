@@ -6,12 +6,11 @@ for data from one's own hands.  For files, use `Model.save`.
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from typing import Any
 
 from hornbeam.saving import files
-from hornbeam.saving.objects import CustomObjectScope
+from hornbeam.saving.objects import CustomObjectScope, serialize_for_file
 
 
 def reduced(model: Any) -> tuple[Any, tuple[Any, ...]]:
@@ -20,12 +19,9 @@ def reduced(model: Any) -> tuple[Any, tuple[Any, ...]]:
     Args:
         model: a model.
     """
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "model.keras")
-        files.save_model(model, path)
-        with open(path, "rb") as file:
-            content = file.read()
-    return restored, (content, _own_classes(model), model._model_backend().name)
+    buffer = io.BytesIO()
+    files.write_archive(buffer, model, serialize_for_file(model))
+    return restored, (buffer.getvalue(), _own_classes(model), model._model_backend().name)
 
 
 def _own_classes(model: Any) -> dict[str, type]:
@@ -45,12 +41,8 @@ def restored(content: bytes, classes: dict[str, type], engine: str) -> Any:
     """
     from hornbeam.backends import registry
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = os.path.join(folder, "model.keras")
-        with open(path, "wb") as file:
-            file.write(content)
-        with CustomObjectScope(classes), registry.use_backend(engine):
-            return files.load_model(path)
+    with CustomObjectScope(classes), registry.use_backend(engine):
+        return files.read_archive(io.BytesIO(content), "the copy")
 
 
 __all__ = ["reduced", "restored"]

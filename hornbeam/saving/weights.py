@@ -34,17 +34,33 @@ def named_variables(model: Any, optimizer: bool = True) -> dict[str, Variable]:
     return found
 
 
-def _collect(obj: Any, path: str, found: dict[str, Variable], seen: set[int]) -> None:
+def named_layers(model: Any) -> dict[str, Any]:
+    """Path in the file -> layer, of all layers that have variables of their own."""
+    found: dict[str, Variable] = {}
+    owners: dict[str, Any] = {}
+    _collect(model, "", found, set(), owners)
+    return {path: owner for path, owner in owners.items() if isinstance(owner, Layer)}
+
+
+def _collect(
+    obj: Any,
+    path: str,
+    found: dict[str, Variable],
+    seen: set[int],
+    owners: dict[str, Any] | None = None,
+) -> None:
     if id(obj) in seen:
         return
     seen.add(id(obj))
     for i, variable in enumerate(_stored_variables(obj)):
         found[_join(path, f"vars/{i}")] = variable
+        if owners is not None:
+            owners[path] = obj
     for name, child in _children(obj):
         if isinstance(child, (list, tuple, Mapping)):
-            _collect_container(child, _join(path, name), found, seen)
+            _collect_container(child, _join(path, name), found, seen, owners)
         else:
-            _collect(child, _join(path, name), found, seen)
+            _collect(child, _join(path, name), found, seen, owners)
 
 
 def _stored_variables(obj: Any) -> list[Variable]:
@@ -80,18 +96,23 @@ def _holds_layers(value: Any) -> bool:
 
 
 def _collect_container(
-    container: Any, path: str, found: dict[str, Variable], seen: set[int]
+    container: Any,
+    path: str,
+    found: dict[str, Variable],
+    seen: set[int],
+    owners: dict[str, Any] | None,
 ) -> None:
     items = container.values() if isinstance(container, Mapping) else container
     counts: dict[str, int] = {}
     for item in items:
         if isinstance(item, (list, tuple, Mapping)):
-            _collect_container(item, path, found, seen)
+            _collect_container(item, path, found, seen, owners)
         elif isinstance(item, (Layer, SeedGenerator, Metric)):
             name = to_snake_case(type(item).__name__)
             count = counts.get(name, 0)
             counts[name] = count + 1
-            _collect(item, f"{path}/{name}_{count}" if count else f"{path}/{name}", found, seen)
+            where = f"{path}/{name}_{count}" if count else f"{path}/{name}"
+            _collect(item, where, found, seen, owners)
 
 
 def _join(path: str, name: str) -> str:

@@ -1,0 +1,308 @@
+"""HDF5 files, by an allow-list: what weights need of that format, and nothing else of it.
+
+Groups and datasets are reached through hard links only, each once; datasets hold numbers, within this
+file, packed by nothing but gzip, shuffle and check sums; attributes are small.  All readers of HDF5 in
+Hornbeam go through `H5File`.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from hornbeam import dtypes
+from hornbeam.backends.numpy import native_dtype
+from hornbeam.errors import CorruptFileError, LimitExceededError, UnsafeFileError
+from hornbeam.saving.tensors import StoredTensor, checksum
+
+MAX_ATTRIBUTE = 16 * 2**20
+MAX_CONFIG_ATTRIBUTE = 64 * 2**20
+MAX_OBJECTS = 1_000_000
+MAX_DEPTH = 100
+FILTERS = {1, 2, 3}  # gzip, shuffle, fletcher32
+
+
+class H5File:
+    """An HDF5 file, open for reading.
+
+    Args:
+        file: a path or an open binary file.
+        source: what to call it in messages.
+
+    Raises:
+        CorruptFileError: if it is no HDF5 file.
+    """
+
+    def __init__(self, file: Any, source: str) -> None:
+        import h5py
+
+        self.source = source
+        try:
+            self.root = h5py.File(file, "r")
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CorruptFileError(
+                f"The weights in {source!r} are not a readable HDF5 file: {error}."
+            ) from None
+        size = getattr(file, "seek", None)
+        self.size = file.seek(0, 2) if size else _size(file)
+
+    def close(self) -> None:
+        """Close the file."""
+        self.root.close()
+
+    def __enter__(self) -> H5File:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    # ------------------------------------------------------------------------------------ objects
+
+    def walk(self, start: Any = None) -> Iterator[tuple[str, Any]]:
+        """Path -> group or dataset, of all that is below `start` (by default the whole file).
+
+        Raises:
+            UnsafeFileError: at the first thing that is not on the list of what is allowed.
+        """
+        import h5py
+
+        seen: set[int] = set()
+        stack: list[tuple[str, Any]] = [("", self.root if start is None else start)]
+        while stack:
+            path, group = stack.pop()
+            for key in self._keys(group):
+                where = f"{path}/{key}" if path else key
+                item = self._child(group, key, where)
+                address = h5py.h5o.get_info(item.id).addr
+                if address in seen or len(seen) >= MAX_OBJECTS:
+                    raise UnsafeFileError(
+                        f"{self.source!r} has two names for one object, or too many, at '{where}'."
+                    )
+                seen.add(address)
+                if isinstance(item, h5py.Group):
+                    if len(where) > 4096 or where.count("/") > MAX_DEPTH:
+                        raise LimitExceededError(
+                            f"The groups of {self.source!r} are nested too deeply."
+                        )
+                    stack.append((where, item))
+                yield where, item
+
+    def _keys(self, group: Any) -> list[str]:
+        try:
+            return list(group)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
+
+    def _has(self, group: Any, key: str) -> bool:
+        """Whether there is a link of that name; it is not followed, and its siblings are not listed."""
+        if key in ("", ".", "..") or not hasattr(group.id, "links"):
+            return False
+        try:
+            return bool(group.id.links.exists(key.encode()))
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
+
+    def _child(self, group: Any, key: str, where: str) -> Any:
+        import h5py
+
+        try:
+            link = group.get(key, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise UnsafeFileError(f"{self.source!r} holds a link at '{where}'.")
+            if "/" in key or key in (".", ".."):
+                raise UnsafeFileError(f"{self.source!r} holds the name {key!r}.")
+            item = group[key]
+        except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
+            if isinstance(error, UnsafeFileError):
+                raise
+            raise CorruptFileError(f"{self.source!r} is damaged at '{where}': {error}.") from None
+        if not isinstance(item, (h5py.Group, h5py.Dataset)):
+            raise UnsafeFileError(f"{self.source!r} holds a {type(item).__name__} at '{where}'.")
+        return item
+
+    def find(self, path: str) -> Any:
+        """The group or dataset at `path`, each step of the way checked; None if there is none."""
+        item, where = self.root, ""
+        for key in path.split("/"):
+            where = f"{where}/{key}" if where else key
+            if not self._has(item, key):
+                return None
+            item = self._child(item, key, where)
+        return item
+
+    # ---------------------------------------------------------------------------------- attributes
+
+    def attribute(self, item: Any, name: str, limit: int = MAX_ATTRIBUTE) -> Any:
+        """The value of an attribute, None if there is none; bytes become text.
+
+        Raises:
+            LimitExceededError: if it has more than `limit` bytes.
+        """
+        import h5py
+
+        try:
+            if name not in item.attrs:
+                return None
+            handle = item.attrs.get_id(name)
+            kind = handle.dtype
+            if h5py.check_ref_dtype(kind) or kind.kind not in "biufSUO":
+                raise UnsafeFileError(
+                    f"The attribute {name!r} in {self.source!r} is of the kind {kind}."
+                )
+            if handle.get_storage_size() > limit:
+                raise LimitExceededError(
+                    f"The attribute {name!r} in {self.source!r} has over {limit} bytes."
+                )
+            value = item.attrs[name]
+        except (OSError, RuntimeError, KeyError) as error:
+            raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
+        if isinstance(value, np.ndarray):
+            return [_text(v) for v in value.reshape(-1).tolist()]
+        return _text(value.item() if isinstance(value, np.generic) else value)
+
+    # ------------------------------------------------------------------------------------- tensors
+
+    def tensors(self, start: Any = None, prefix: str = "") -> dict[str, StoredTensor]:
+        """Path -> tensor, of all datasets."""
+        import h5py
+
+        return {
+            prefix + path: self.tensor(item, prefix + path)
+            for path, item in self.walk(start)
+            if isinstance(item, h5py.Dataset)
+        }
+
+    def tensor(self, item: Any, path: str) -> StoredTensor:
+        """A dataset as a tensor, its storage checked."""
+        try:
+            kind = item.dtype
+        except TypeError as error:
+            raise UnsafeFileError(f"{self.source!r} has no numbers at '{path}': {error}.") from None
+        if kind.kind not in "biufcV" or kind.hasobject or kind.names:
+            raise UnsafeFileError(f"{self.source!r} holds no numbers at '{path}' but {kind}.")
+        try:
+            self._check_storage(item, path)
+        except RuntimeError as error:
+            raise CorruptFileError(f"{self.source!r} is damaged at '{path}': {error}.") from None
+        named = self.attribute(item, "dtype")
+        if kind.kind == "V":
+            if not isinstance(named, str) or native_dtype_or_none(named, kind.itemsize) is None:
+                raise CorruptFileError(f"{self.source!r} does not say what numbers '{path}' holds.")
+            dtype = dtypes.standardize(named)
+        else:
+            try:
+                dtype = dtypes.standardize(kind.newbyteorder("=").name)
+            except (TypeError, ValueError):
+                raise UnsafeFileError(
+                    f"{self.source!r} holds numbers of the unknown kind {kind} at '{path}'."
+                ) from None
+        digest = self.attribute(item, "sha256")
+        if digest is not None and not isinstance(digest, str):
+            raise CorruptFileError(f"{self.source!r} has a malformed check sum at '{path}'.")
+
+        def load() -> Any:
+            array = np.empty(item.shape, kind.newbyteorder("="))
+            if array.size:
+                item.read_direct(array)
+            return array.view(native_dtype(dtype)) if kind.kind == "V" else array
+
+        return StoredTensor(path, tuple(item.shape), dtype, digest, load)
+
+    def _check_storage(self, item: Any, path: str) -> None:
+        import h5py
+
+        plist = item.id.get_create_plist()
+        layout = plist.get_layout()
+        if item.is_virtual or layout == h5py.h5d.VIRTUAL or plist.get_external_count():
+            raise UnsafeFileError(f"{self.source!r} stores '{path}' in another file.")
+        if item.shape is None:
+            raise UnsafeFileError(f"{self.source!r} has no shape for '{path}'.")
+        size = int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize
+        filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
+        if filters - FILTERS:
+            raise UnsafeFileError(
+                f"{self.source!r} packs '{path}' with filters other than gzip, shuffle and fletcher32."
+            )
+        stored = item.id.get_storage_size()
+        if layout == h5py.h5d.CHUNKED:
+            # deflate packs at most 1032 times
+            if size > 2**20 and size > 1100 * max(stored, 1):
+                raise LimitExceededError(
+                    f"{self.source!r} says that '{path}' has {size} bytes, of which it holds {stored}."
+                )
+        elif stored != size or stored > self.size:
+            raise CorruptFileError(
+                f"{self.source!r} should hold {size} bytes at '{path}', and holds {stored}."
+            )
+
+
+def _size(path: Any) -> int:
+    import os
+
+    return os.stat(path).st_size
+
+
+def native_dtype_or_none(name: str, itemsize: int) -> Any:
+    """The NumPy dtype of that name if it has that size, else None."""
+    try:
+        native = native_dtype(dtypes.standardize(name))
+    except (TypeError, ValueError):
+        return None
+    return native if native.itemsize == itemsize else None
+
+
+def _text(value: Any) -> Any:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value
+
+
+# ------------------------------------------------------------------------------------------- writing
+
+
+@contextmanager
+def writing(file: Any) -> Iterator[Any]:
+    """An HDF5 file to write to.
+
+    Raises:
+        OSError: if the disk is full, or fails in another way.
+    """
+    import h5py
+
+    try:
+        with h5py.File(file, "w") as root:
+            yield root
+    except RuntimeError as error:  # this is how that library reports a failing write
+        raise OSError(errno.EIO, f"The weights could not be written: {error}") from error
+
+
+def write_tensors(file: Any, arrays: Iterator[tuple[str, Any]]) -> None:
+    """Write an HDF5 file, one tensor at a time, each with its check sum.
+
+    Args:
+        file: a path or a binary file, open for reading and writing.
+        arrays: (path, array) pairs; NumPy arrays of any dtype Hornbeam has.
+    """
+    with writing(file) as root:
+        for path, array in arrays:
+            write_tensor(root, path, array, checksum(path, array))
+
+
+def write_tensor(root: Any, path: str, array: Any, digest: str | None) -> None:
+    """Write one array; dtypes that HDF5 does not know are stored as raw bytes with their name."""
+    group, _, name = path.rpartition("/")
+    place = root.require_group(group) if group else root
+    known = array.dtype.kind in "biufc"
+    data = array if known else np.ascontiguousarray(array).view(f"V{array.dtype.itemsize}")
+    dataset = place.create_dataset(name, data=data)
+    if not known:
+        dataset.attrs["dtype"] = array.dtype.name
+    if digest is not None:
+        dataset.attrs["sha256"] = np.bytes_(digest)
+
+
+__all__ = ["H5File", "write_tensor", "write_tensors", "writing"]
