@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 
 from hornbeam import tree
-from hornbeam.backends import jax_cache, jax_windows
+from hornbeam.backends import jax_cache, jax_scan, jax_windows
 from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
 from hornbeam.backends.numpy import native_dtype, to_array
@@ -120,6 +120,9 @@ class JaxBackend(Backend):
     def stop_gradient(self, x: Array) -> Array:
         return lax.stop_gradient(x)
 
+    def remat(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        return jax.checkpoint(fn)
+
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         return jax.custom_gradient(fn)  # type: ignore[no-any-return]
 
@@ -156,7 +159,7 @@ class JaxBackend(Backend):
         length: int | None = None,
         reverse: bool = False,
     ) -> tuple[Any, Any]:
-        return lax.scan(fn, init, xs, length=length, reverse=reverse)
+        return jax_scan.scan(fn, init, xs, length, reverse)
 
     def cond(
         self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]

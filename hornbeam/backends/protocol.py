@@ -279,6 +279,13 @@ class Backend:
         """`x` as a constant for differentiation."""
         return x
 
+    def remat(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`fn`, which keeps nothing for the gradient but computes it anew, where the engine can.
+
+        The values are the same; `fn` takes and returns nests of arrays and changes nothing else.
+        """
+        return fn
+
     def inference(self) -> AbstractContextManager[Any]:
         """A context for what nobody will differentiate (evaluation, prediction, updates)."""
         return nullcontext()

@@ -166,6 +166,11 @@ class TorchBackend(Backend):
     def stop_gradient(self, x: Array) -> Array:
         return _detached(x)
 
+    def remat(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        from torch.utils.checkpoint import checkpoint
+
+        return lambda *args: checkpoint(fn, *args, use_reentrant=False)
+
     def compile(
         self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
     ) -> Callable[..., Any]:

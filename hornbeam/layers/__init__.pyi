@@ -10,6 +10,7 @@ from .convolutional.depthwise import (
     SeparableConvolution1D,
     SeparableConvolution2D,
 )
+from .convolutional.local import LocallyConnected1D, LocallyConnected2D
 from .convolutional.transposed import (
     Conv1DTranspose,
     Conv2DTranspose,
@@ -258,6 +259,8 @@ __all__ = [
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
+    "LocallyConnected1D",
+    "LocallyConnected2D",
     "Masking",
     "MaxNumBoundingBoxes",
     "MaxPool1D",

@@ -30,6 +30,7 @@ class Stateful(Configurable):
 
     def add_weight(
         self,
+        *args: Any,
         shape: Any = None,
         initializer: Any = None,
         dtype: Any = None,
@@ -44,6 +45,7 @@ class Stateful(Configurable):
         """Make a variable of this layer.
 
         Args:
+            *args: the shape, the initializer and the dtype may be given by position.
             shape: its shape; () by default.
             initializer: name, instance or function; "glorot_uniform" for floats, else zeros.
             dtype: its dtype; by default that of the layer's dtype policy.
@@ -55,6 +57,8 @@ class Stateful(Configurable):
             overwrite_with_gradient: whether an update replaces the value by the gradient.
             name: the last part of its path.
         """
+        given = {"shape": shape, "initializer": initializer, "dtype": dtype}
+        shape, initializer, dtype = _by_position(args, given, self.path)
         wanted = dtypes.standardize(dtype) if dtype is not None else self.variable_dtype
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(wanted) else "zeros"
@@ -82,7 +86,54 @@ class Stateful(Configurable):
         self._added_weights.append(variable)
         return variable
 
-    add_variable = add_weight
+    def add_variable(
+        self,
+        shape: Any,
+        initializer: Any,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """`add_weight` with arguments by position.
+
+        Args:
+            shape: the variable's shape.
+            initializer: name, instance or function.
+            dtype: its dtype; by default that of the layer's dtype policy.
+            trainable: whether training changes it.
+            autocast: whether it is seen in the compute dtype during `call`.
+            regularizer: its penalty, added to `losses`.
+            constraint: a projection applied after each update.
+            name: the last part of its path.
+        """
+        return self.add_weight(
+            shape=shape,
+            initializer=initializer,
+            dtype=dtype,
+            trainable=trainable,
+            autocast=autocast,
+            regularizer=regularizer,
+            constraint=constraint,
+            name=name,
+        )
+
+    def add_metric(self, *args: Any, **kwargs: Any) -> None:
+        """Refused: metrics are attributes, or given to ``compile``.
+
+        Args:
+            *args, **kwargs: what Keras 2 took.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            f"Layer {self.path!r}: add_metric() is gone since Keras 3. Make the metric an attribute of "
+            "the layer in __init__() and call its update_state() in call(), or pass it to "
+            "compile(metrics=[...])."
+        )
 
     def _own_variables(self) -> list[Variable]:
         """The layer's own variables, without those of layers below it."""
@@ -296,6 +347,25 @@ class Stateful(Configurable):
     def path(self) -> str:
         """The names of the layers around this one, and its own, joined by slashes."""
         return self._path or self.name
+
+
+def _by_position(args: tuple[Any, ...], given: dict[str, Any], path: str) -> tuple[Any, ...]:
+    """Shape, initializer and dtype of `add_weight`, which may come by position or by name."""
+    if args and isinstance(args[0], str):
+        raise InputError(
+            f"Layer {path!r}: add_weight() takes the shape first; pass the name as "
+            f"`add_weight(shape=..., name={args[0]!r})`."
+        )
+    if len(args) > len(given):
+        raise InputError(
+            f"Layer {path!r}: add_weight() takes {', '.join(given)} by position and the rest by name, "
+            f"got {len(args)} positional arguments."
+        )
+    for name, value in zip(given, args, strict=False):
+        if given[name] is not None:
+            raise InputError(f"Layer {path!r}: add_weight() got `{name}` by position and by name.")
+        given[name] = value
+    return tuple(given.values())
 
 
 def _constraint(identifier: Any) -> Any:

@@ -12,7 +12,7 @@ import pytest
 import hornbeam
 from hornbeam import layers, ops
 from hornbeam.layers.call_context import get_mask
-from tests.engines import ENGINES
+from tests.engines import ENGINES, TRAINABLE
 
 ONES = np.ones((2, 3, 4), "float32")
 
@@ -357,3 +357,69 @@ def test_the_package_is_imported_quickly_and_without_an_engine() -> None:
         "assert 'Dense' in names and 'jax' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_specs_take_what_calls_take() -> None:
+    import inspect
+
+    for kind in (hornbeam.layers.Attention, hornbeam.layers.Add, hornbeam.layers.Permute):
+        assert inspect.signature(kind.compute_output_spec) == inspect.signature(kind.call)
+    found = hornbeam.layers.Dense(3).compute_output_spec(hornbeam.KerasTensor((None, 4)))
+    assert found.shape == (None, 3)
+
+
+def test_weights_by_position_and_what_is_refused() -> None:
+    layer = hornbeam.Layer()
+    assert layer.add_weight((2,), "ones", "int32").dtype == "int32"
+    assert layer.add_variable((2,), "ones", None, False, name="v").trainable is False
+    with pytest.raises(ValueError, match=r"takes the shape first; pass the name as"):
+        layer.add_weight("w", (2,))
+    with pytest.raises(ValueError, match="got `shape` by position and by name"):
+        layer.add_weight((2,), shape=(2,))
+    with pytest.raises(ValueError, match="got 4 positional arguments"):
+        layer.add_weight((2,), "ones", "int32", True)
+    with pytest.raises(NotImplementedError, match="Make the metric an attribute"):
+        layer.add_metric(None)
+    config = {"function": ops.square, "name": "squares"}
+    assert hornbeam.layers.Lambda.from_config(config, safe_mode=True).name == "squares"
+    with pytest.raises(ValueError, match="safe_mode=False is not offered"):
+        hornbeam.layers.Lambda.from_config(config, safe_mode=False)
+
+
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_rematerialized_calls_have_the_same_values_gradients_and_state(engine: str) -> None:
+    class Block(hornbeam.Layer):
+        def __init__(self, remat: bool) -> None:
+            super().__init__()
+            self.dense = hornbeam.layers.Dense(3, activation="tanh", kernel_initializer="ones")
+            self.norm = hornbeam.layers.BatchNormalization()
+            self.remat = remat
+
+        def build(self, input_shape: Any) -> None:
+            self.dense.build(input_shape)
+            self.norm.build((None, 3))
+
+        def inner(self, x: Any, training: bool) -> Any:
+            return self.norm(self.dense(x), training=training)
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            inner = self.rematerialized_call(self.inner) if self.remat else self.inner
+            return inner(x, training=training)
+
+    x = np.random.default_rng(0).normal(size=(4, 2)).astype("float32")
+    results = []
+    with hornbeam.use_backend(engine) as backend:
+        for remat in (False, True):
+            block = Block(remat)
+            block.build((None, 2))
+
+            def loss(block: Any = block) -> Any:
+                y = ops.square(block(backend.asarray(x), training=True))
+                return ops.sum(ops.multiply(y, x[:, :1]))
+
+            value, grads = hornbeam.value_and_grad(loss)(block.trainable_variables)
+            state = [v.numpy() for v in block.non_trainable_variables]
+            results.append([ops.convert_to_numpy(g) for g in (value, *grads)] + state)
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert (results[0][-1] != 1).any()

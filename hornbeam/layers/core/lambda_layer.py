@@ -93,3 +93,24 @@ class Lambda(Layer):
         if self.arguments:
             config["arguments"] = as_config(self, "arguments", self.arguments)
         return config
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Any = None, safe_mode: bool | None = None
+    ) -> Any:
+        """A layer from the result of `get_config`.
+
+        Args:
+            config: plain data; functions in it are those that were registered.
+            custom_objects: name -> class or function, for names that are not registered.
+            safe_mode: None or True: code in a config is never run.
+
+        Raises:
+            InputError: for safe_mode=False.
+        """
+        if safe_mode is False:
+            raise InputError(
+                "Lambda: safe_mode=False is not offered, since a config cannot bring code. Register the "
+                "function with register_keras_serializable(), or pass it in `custom_objects`."
+            )
+        return super().from_config(config, custom_objects)
