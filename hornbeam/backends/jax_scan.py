@@ -24,7 +24,7 @@ def scan(
     xs: Any,
     length: int | None,
     reverse: bool,
-) -> Any:
+) -> tuple[Any, Any]:
     """``lax.scan``, compiled once for each computation.
 
     What is being traced or differentiated is left to ``lax.scan`` itself.
@@ -45,7 +45,8 @@ def scan(
             _compiled.popitem(last=False)
     else:
         _compiled.move_to_end(key)
-    return run(traced.consts, init, xs)
+    found: tuple[Any, Any] = run(traced.consts, init, xs)
+    return found
 
 
 def _looped(jaxpr: Any, out: Any, length: int | None, reverse: bool) -> Callable[..., Any]:
