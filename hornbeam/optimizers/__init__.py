@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from hornbeam.optimizers import schedules
+from hornbeam.optimizers import legacy, schedules
 from hornbeam.optimizers.adafactor import Adafactor
 from hornbeam.optimizers.adam import Adam, Adamax, AdamW
 from hornbeam.optimizers.adam_family import Lamb, Lion, Nadam
@@ -118,6 +118,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

@@ -6,8 +6,9 @@ is Hornbeam's own and no callback listens to batches; else batch by batch.  Both
 
 from __future__ import annotations
 
+import functools
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from typing import Any
 
@@ -20,6 +21,7 @@ from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.training.checks import NanWatch, check_targets
 from hornbeam.training.data import ArrayData, is_array_like, make_data, train_validation_split
+from hornbeam.training.data.tables import SparseRows
 from hornbeam.training.logs import Logs, to_host
 from hornbeam.training.progress import Progress, make_progress
 from hornbeam.training.resume import Run
@@ -34,6 +36,18 @@ BATCH_HOOKS = {
 }
 
 
+def _on_its_engine(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """`loop` with the model's engine as the current one: data of others is brought there."""
+
+    @functools.wraps(loop)
+    def run(model: Any, *args: Any) -> Any:
+        with registry.use_backend(model._model_backend()):
+            return loop(model, *args)
+
+    return run
+
+
+@_on_its_engine
 def fit(
     model: Any,
     x: Any,
@@ -151,6 +165,7 @@ def _with_checkpoint(callbacks: Any, checkpoint: Any, resume: bool) -> Any:
     return [*(callbacks if isinstance(callbacks, Iterable) else [callbacks]), keeper]
 
 
+@_on_its_engine
 def evaluate(
     model: Any,
     x: Any,
@@ -280,6 +295,7 @@ def _can_fuse(model: Any, data: Any, kind: str, listeners: Any) -> bool:
         and data.rows >= 2 * data.batch_size
         and not model._has_own_step(kind)
         and not listens(listeners, kind)
+        and not any(isinstance(leaf, SparseRows) for leaf in tree.flatten(data.arrays()))
         and sum(getattr(leaf, "nbytes", 0) for leaf in tree.flatten(data.arrays())) <= FUSED_BYTES
         and model._step(kind).worth_fusing(data.peek())
     )
@@ -381,6 +397,7 @@ def _stepwise_epoch(
 # ------------------------------------------------------------------------------------------- predict
 
 
+@_on_its_engine
 def predict(
     model: Any,
     x: Any,
@@ -428,11 +445,11 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     """See `Trainer.predict_on_batch`."""
     from hornbeam.training.data.arrays import _arrays
 
-    x = _arrays(x, "x")
     if x is None:
         raise InputError("predict_on_batch() got no data: `x` is None.")
     backend = model._model_backend()
     with registry.use_backend(backend):
+        x = _arrays(x, "x")
         if not model._is_prepared("predict"):
             model._check(x, None, None, "predict")
         outputs = model._step("predict")((x, None, None))

@@ -668,11 +668,12 @@ class Trainer:
 
         if x is None:
             raise InputError(f"{kind}_on_batch() got no data: `x` is None.")
-        x, y, sample_weight = (
-            _arrays(x, "x"),
-            _arrays(y, "y"),
-            _arrays(sample_weight, "sample_weight"),
-        )
+        with registry.use_backend(self._model_backend()):
+            x, y, sample_weight = (
+                _arrays(x, "x"),
+                _arrays(y, "y"),
+                _arrays(sample_weight, "sample_weight"),
+            )
         _count_rows(x, y, sample_weight, f"{kind}_on_batch")
         sample_weight = with_class_weight(y, sample_weight, class_weight)
         self._check(x, y, sample_weight, kind)

@@ -335,3 +335,9 @@ def test_missing_gradients_are_told_once():
     used, unused = hornbeam.Variable(W), hornbeam.Variable(W, name="unused")
     with pytest.warns(UserWarning, match="have no gradient and stay as they are: .*unused"):
         optimizers.SGD().apply([W, None], [used, unused])
+
+
+@pytest.mark.parametrize("name", hornbeam.optimizers.legacy.__all__)
+def test_what_is_no_more_says_what_to_use(name):
+    with pytest.raises(ImportError, match=f"Use `optimizers.{name}`: it has the same rule"):
+        getattr(hornbeam.optimizers.legacy, name)(0.1, decay=1e-3)

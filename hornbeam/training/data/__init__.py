@@ -10,16 +10,24 @@ from hornbeam.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sa
 from hornbeam.training.data.convert import to_array
 from hornbeam.training.data.py_dataset import PyDataset, PyDatasetData
 from hornbeam.training.data.streams import StreamData
+from hornbeam.training.data.tables import column_names
 
 
 def is_array_like(x: Any) -> bool:
     """Whether `x` holds rows that can be counted and picked (rather than a stream of batches)."""
     from hornbeam import tree
 
+    if column_names(x) is not None:
+        return True
     leaves = [leaf for leaf in tree.flatten(x) if leaf is not None]
+    if isinstance(x, list) and leaves and hasattr(leaves[0], "shape"):
+        if all(isinstance(item, tuple) and len(item) in (2, 3) for item in x):
+            return False  # a list of batches
     if isinstance(x, (list, tuple)) and leaves and not hasattr(leaves[0], "shape"):
         return all(isinstance(leaf, (int, float, bool, str)) for leaf in leaves)
-    return bool(leaves) and all(hasattr(leaf, "shape") or hasattr(leaf, "iloc") for leaf in leaves)
+    return bool(leaves) and all(
+        hasattr(leaf, "shape") or hasattr(leaf, "to_numpy") for leaf in leaves
+    )
 
 
 def make_data(

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import tree
+from hornbeam import dtypes, tree
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.random import streams
 from hornbeam.training.data.convert import to_array
+from hornbeam.training.data.tables import SparseRows, is_sparse, named_columns
 from hornbeam.training.data.weights import check_class_weight, with_class_weight
 
 Batch = tuple[Any, Any, Any]
@@ -49,7 +50,8 @@ class ArrayData:
         if not isinstance(batch_size, (int, np.integer)) or batch_size < 1:
             raise InputError(f"`batch_size` must be a positive int, got {batch_size!r}.")
         check_class_weight(class_weight)
-        self.x = _arrays(x, "x")
+        x, y, sample_weight = named_columns(x, y, sample_weight)
+        self.x = _arrays(x, "x", keep_sparse=True)
         self.y = _arrays(y, "y")
         weights = _arrays(sample_weight, "sample_weight")
         self.rows = _count_rows(self.x, self.y, weights, what)
@@ -136,14 +138,14 @@ def _pick(leaf: Any, rows: Any, first: int, in_order: bool) -> Any:
         return None
     if in_order:
         return leaf[first : first + len(rows)]
-    if isinstance(leaf, np.ndarray):
+    if isinstance(leaf, (np.ndarray, SparseRows)):
         return leaf[rows]
     owner = owner_of(leaf)
     assert owner is not None
     return owner.take(leaf, owner.asarray(rows), 0)
 
 
-def _arrays(structure: Any, name: str) -> Any:
+def _arrays(structure: Any, name: str, keep_sparse: bool = False) -> Any:
     if structure is None:
         return None
     leaves = tree.flatten(structure)
@@ -154,7 +156,10 @@ def _arrays(structure: Any, name: str) -> Any:
     made = []
     for path, leaf in paths:
         shown = name + "".join(f"[{key!r}]" for key in path)
-        made.append(to_array(leaf, shown))
+        if keep_sparse and is_sparse(leaf):
+            made.append(SparseRows(leaf, dtypes.floatx()))
+        else:
+            made.append(leaf if isinstance(leaf, SparseRows) else to_array(leaf, shown))
     return tree.pack_sequence_as(structure, made)
 
 
@@ -195,10 +200,11 @@ def train_validation_split(arrays: Batch, validation_split: float) -> tuple[Batc
     """
     if not 0 < validation_split < 1:
         raise InputError(f"`validation_split` must lie between 0 and 1, got {validation_split}.")
+    x, y, sample_weight = named_columns(*arrays)
     converted = (
-        _arrays(arrays[0], "x"),
-        _arrays(arrays[1], "y"),
-        _arrays(arrays[2], "sample_weight"),
+        _arrays(x, "x", keep_sparse=True),
+        _arrays(y, "y"),
+        _arrays(sample_weight, "sample_weight"),
     )
     rows = _count_rows(*converted, "fit")
     cut = math.floor(rows * (1.0 - validation_split))
@@ -207,6 +213,14 @@ def train_validation_split(arrays: Batch, validation_split: float) -> tuple[Batc
             f"validation_split={validation_split} of {rows} rows leaves nothing for "
             f"{'training' if cut == 0 else 'validation'}."
         )
-    first = tree.map_structure(lambda a: None if a is None else a[:cut], converted)
-    last = tree.map_structure(lambda a: None if a is None else a[cut:], converted)
+    first, last = (
+        tree.map_structure(lambda a, part=part: _part(a, part), converted)
+        for part in (slice(cut), slice(cut, None))
+    )
     return first, last
+
+
+def _part(leaf: Any, rows: slice) -> Any:
+    if leaf is None:
+        return None
+    return leaf.part(rows) if isinstance(leaf, SparseRows) else leaf[rows]

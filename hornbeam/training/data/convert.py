@@ -10,6 +10,7 @@ from hornbeam import dtypes
 from hornbeam.backends import registry
 from hornbeam.backends.numpy import native_dtype
 from hornbeam.errors import InputError
+from hornbeam.training.data.tables import is_sparse
 
 
 def to_array(x: Any, name: str = "x") -> Any:
@@ -27,14 +28,17 @@ def to_array(x: Any, name: str = "x") -> Any:
     """
     if x is None:
         return None
-    if registry.engine_of(type(x)) is not None:
-        return x
+    owner = registry.engine_of(type(x))
+    if owner is not None and not owner.symbolic:
+        if owner is registry.current():
+            return x
+        x = owner.to_numpy(x)  # another engine's: by way of the host
     if hasattr(x, "__hornbeam_array__"):
         return x.__hornbeam_array__()
-    if hasattr(x, "to_numpy"):
-        x = x.to_numpy()
-    elif hasattr(x, "toarray"):
+    if is_sparse(x):
         x = x.toarray()
+    elif hasattr(x, "to_numpy"):
+        x = x.to_numpy()
     try:
         array = np.asarray(x)
     except ValueError as error:

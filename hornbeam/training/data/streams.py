@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import tree
+from hornbeam.backends import registry
 from hornbeam.errors import InputError
 from hornbeam.random import streams
 from hornbeam.training.data.arrays import Batch
@@ -215,6 +216,4 @@ def _host(leaf: Any) -> Any:
     """Tensors of data loaders as NumPy arrays; what loaders hand out is in the host's memory."""
     if isinstance(leaf, np.ndarray) or not hasattr(leaf, "__array__"):
         return leaf
-    from hornbeam.backends import registry
-
     return leaf if registry.engine_of(type(leaf)) is not None else np.asarray(leaf)
