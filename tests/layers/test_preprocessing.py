@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -174,6 +175,31 @@ def test_hashes_are_those_that_were_published() -> None:
     key = (0x0706050403020100, 0x0F0E0D0C0B0A0908)
     assert siphash(bytes(range(15)), key) == 0xA129CA6149BE45E5
     assert farmhash64(b"zebra") != farmhash64(b"zebrb")
+
+
+CROSSED = {
+    "texts": (np.array(["A", "B", "a longer text " * 5, ""]), np.array(["x", "y", "x", "z"])),
+    "a text and an int": (np.array(["A", "B", "A"]), np.array([101, -7, 5])),
+    "an int and a text": (np.array([101, -7, 5]), np.array(["A", "B", "A"])),
+    "ints": (np.array([[1], [2], [3]]), np.array([[101], [-7], [2**40]])),
+    "three": (np.array(["A", "B"]), np.array([1, 2]), np.array(["x", "y"])),
+}
+
+
+@pytest.mark.parametrize("case", CROSSED)
+@pytest.mark.parametrize("mode", ["int", "one_hot"])
+def test_crossings_are_those_of_keras(case: str, mode: str) -> None:
+    import keras
+
+    columns = CROSSED[case]
+    bins = 1_000_003 if mode == "int" else 7
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of Keras, on int64
+        expected = np.asarray(keras.layers.HashedCrossing(bins, output_mode=mode)(columns))
+    for engine in ENGINES:
+        with hornbeam.use_backend(engine):
+            got = hornbeam.layers.HashedCrossing(bins, output_mode=mode)(columns)
+            np.testing.assert_array_equal(ops.convert_to_numpy(got), expected)
 
 
 MISTAKES: dict[str, tuple[Callable[[Any], Any], str]] = {

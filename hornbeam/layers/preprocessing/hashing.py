@@ -13,7 +13,7 @@ from hornbeam.errors import InputError
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.preprocessing.adapting import encode, to_host
 from hornbeam.layers.preprocessing.categories import checked_mode, dense_only
-from hornbeam.layers.preprocessing.hashes import farmhash64, siphash
+from hornbeam.layers.preprocessing.hashes import crossed, farmhash64, siphash
 from hornbeam.saving.objects import builtin
 
 
@@ -21,6 +21,10 @@ def bucket(value: Any, bins: int, salt: Sequence[int] | None = None) -> int:
     """The bin of a string, or of a number by its digits."""
     text = str(value).encode()
     return (farmhash64(text) if salt is None else siphash(text, salt)) % bins
+
+
+def _fingerprint(value: Any) -> int:
+    return farmhash64(value.encode()) if isinstance(value, str) else int(value)
 
 
 def checked_salt(salt: Any, kind: str) -> list[int] | None:
@@ -115,9 +119,9 @@ class Hashing(_HashLayer):
 
 @builtin("keras.layers")
 class HashedCrossing(_HashLayer):
-    """Pairs (or more) of categories as numbers below `num_bins`, by a hash of their joint text.
+    """Pairs (or more) of categories as numbers below `num_bins`, by a hash of all of them.
 
-    The hash is FarmHash64 of the categories joined by "_X_"; Keras puts pairs into other bins.
+    Texts count by their FarmHash64, integers by their value; the bins are those of Keras.
 
     Args:
         num_bins: how many bins there are.
@@ -158,7 +162,7 @@ class HashedCrossing(_HashLayer):
                 f"shapes {[c.shape for c in columns]}."
             )
         rows = zip(*(c.reshape(-1).tolist() for c in columns), strict=True)
-        found = [bucket("_X_".join(map(str, row)), self.num_bins) for row in rows]
+        found = [crossed([_fingerprint(v) for v in row]) % self.num_bins for row in rows]
         return self._encoded(np.asarray(found, "int32").reshape(columns[0].shape))
 
     def compute_output_spec(self, inputs: Any) -> Any:
