@@ -6,7 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from benchmarks.timing import FULL, TINY, machine, save, table
+from benchmarks.timing import CLOCKS, FULL, TINY, machine, save, table, use_clock
 
 LOCAL = Path(__file__).parent / "results" / "local.json"
 
@@ -19,7 +19,9 @@ def main() -> None:
     parser.add_argument("--engine", default="jax", help="what Hornbeam and Keras run on")
     parser.add_argument("--repeats", type=int, help="turns per case")
     parser.add_argument("--json", type=Path, default=LOCAL, help="where the numbers go")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what to time by")
     options = parser.parse_args()
+    use_clock(options.clock)
     os.environ["KERAS_BACKEND"] = options.engine  # before keras is imported, which reads it
 
     from benchmarks import beside_keras, dispatch, importing

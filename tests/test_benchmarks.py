@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import hornbeam
-from benchmarks import dispatch
+from benchmarks import by_hand_jax, dispatch, gpu, programs
 from benchmarks.by_hand import BY_HAND
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
+from tests.engines import ENGINES
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -32,6 +34,14 @@ def test_every_program_by_hand_runs(name: str) -> None:
         ours, our_units = builders[name](hornbeam, TINY)
         ours()
     assert units == our_units
+
+
+@pytest.mark.parametrize("name", by_hand_jax.BY_HAND)
+def test_every_program_by_hand_does_as_much(name: str) -> None:
+    program, units = by_hand_jax.BY_HAND[name](TINY)
+    program()
+    _, expected = getattr(programs, name)(hornbeam, TINY)
+    assert units == expected
 
 
 @pytest.mark.parametrize("name", dispatch.cases())
@@ -60,3 +70,29 @@ def test_results_are_judged_and_written(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "deep" / "results.json").read_text("utf-8"))
     assert [row["met"] for row in written["results"]] == [True, False]
     assert written["machine"]["cores"] >= 1
+
+
+@pytest.mark.parametrize("name", gpu.CASES)
+def test_models_for_gpus_train_at_toy_size(name: str) -> None:
+    case = gpu.CASES[name]
+    run = gpu.ours_or_keras(hornbeam, case, case.tiny, steps=1)
+    assert np.isfinite(run().history["loss"]).all()
+    if "torch" in ENGINES:
+        assert np.isfinite(gpu.by_hand(case, case.tiny, 1, "cpu")())
+
+
+def test_sizes_on_gpus_are_those_of_the_papers() -> None:
+    assert gpu.resnet_flops(gpu.CASES["ResNet-50"].full) / 128 == pytest.approx(24.5e9, rel=0.01)
+    size = gpu.CASES["GPT-2-small"].full  # 124 million weights, 6 operations each, and attention
+    tokens = size.batch * size.length
+    assert 6 * 124e6 < gpu.transformer_flops(size) / tokens < 6 * 124e6 * 1.2
+    assert (gpu.peak("NVIDIA A100-SXM4-80GB"), gpu.peak("abacus")) == (312e12, None)
+
+
+def test_without_a_gpu_nothing_is_claimed(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gpu, "chip", lambda: None)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert gpu.main([]) == 1
+    assert "no GPU" in capsys.readouterr().out
