@@ -186,7 +186,7 @@ class DirectoryIterator(Iterator):
         if self.class_mode == "input":
             return np.copy(batch)
         if self.class_mode == "categorical":
-            return to_categorical(numbers, self.num_classes)
+            return np.asarray(to_categorical(numbers, self.num_classes))
         return np.asarray(numbers, "float32" if self.class_mode == "binary" else "int32")
 
 

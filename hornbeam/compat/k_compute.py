@@ -458,6 +458,7 @@ def rnn(
     if go_backwards:
         xs = ops.flip(xs, axis=0)
         valid = None if valid is None else ops.flip(valid, axis=0)
+    initial_states = [ops.convert_to_tensor(state) for state in initial_states]
     first, _ = step_function(xs[0], [*initial_states, *extra])
 
     def advance(carry: Any, row: Any) -> tuple[Any, Any]:

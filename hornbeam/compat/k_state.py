@@ -86,19 +86,20 @@ def update(x: Any, new_x: Any) -> Any:
 
 def update_add(x: Any, increment: Any) -> Any:
     """Add to a variable at once, and return it."""
-    x.assign(x + increment)
+    x.assign(ops.add(x, increment))
     return x
 
 
 def update_sub(x: Any, decrement: Any) -> Any:
     """Subtract from a variable at once, and return it."""
-    x.assign(x - decrement)
+    x.assign(ops.subtract(x, decrement))
     return x
 
 
 def moving_average_update(x: Any, value: Any, momentum: float) -> Any:
     """``x = momentum * x + (1 - momentum) * value`` for a variable, at once."""
-    x.assign(x * momentum + value * (1.0 - momentum))
+    moved = ops.add(ops.multiply(x, momentum), ops.multiply(value, 1.0 - momentum))
+    x.assign(moved)
     return x
 
 

@@ -174,9 +174,7 @@ class Merge(layers.Layer):
         self.arguments = arguments
         self.merging = merging_layer(mode, concat_axis, dot_axes, output_shape, arguments)
         self.supports_masking = True
-        if self._given_input_shape is None and self.layers:
-            shapes = [getattr(layer, "input_shape", None) for layer in self.layers]
-            self._given_input_shapes = shapes if all(shapes) else None
+        self.takes_several_inputs = bool(self.layers)
 
     def build(self, input_shape: Any) -> None:
         """Make the variables of the layers."""

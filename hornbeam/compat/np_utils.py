@@ -7,51 +7,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam.errors import InputError
-
-
-def to_categorical(y: Any, num_classes: int | None = None, dtype: Any = "float32") -> np.ndarray:
-    """Class numbers as rows with a single one.
-
-    Args:
-        y: integers in 0..num_classes - 1, of any shape; a last axis of 1 is dropped.
-        num_classes: how many classes; by default one more than the largest number.
-        dtype: the dtype of the result.
-
-    Returns:
-        An array (..., num_classes).
-
-    Example:
-
-    >>> to_categorical([0, 2], 3).tolist()
-    [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
-    """
-    numbers = np.asarray(y, "int64")
-    if numbers.ndim > 1 and numbers.shape[-1] == 1:
-        numbers = numbers[..., 0]
-    classes = num_classes or int(numbers.max(initial=-1)) + 1
-    if numbers.size and not 0 <= numbers.min() <= numbers.max() < classes:
-        raise InputError(
-            f"Class numbers must be in 0..{classes - 1}, got {numbers.min()} to {numbers.max()}."
-        )
-    return np.asarray(np.eye(classes, dtype=dtype)[numbers])
-
-
-def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
-    """`x` divided by its norm along an axis; where that is 0, `x`.
-
-    Args:
-        x: an array.
-        axis: the axis.
-        order: of the norm, 2 for Euclid's.
-
-    Example:
-
-    >>> normalize([[3.0, 4.0]]).tolist()
-    [[0.6, 0.8]]
-    """
-    array = np.asarray(x)
-    norm = np.linalg.norm(array, order, axis, keepdims=True)
-    return np.asarray(array / np.where(norm == 0, 1, norm))
+from hornbeam.utils.arrays import normalize, to_categorical
 
 
 def convert_kernel(kernel: Any) -> np.ndarray:

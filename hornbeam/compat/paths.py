@@ -8,6 +8,7 @@ area, then in `OLD`; what is in `GONE` is a `Gone`, which says what to do instea
 from __future__ import annotations
 
 import importlib
+import types
 from typing import Any, NoReturn
 
 from hornbeam.errors import UnsupportedError
@@ -53,7 +54,7 @@ SEPARATE = ("applications", "datasets", "preprocessing")
 PLACES: dict[str, tuple[str, ...]] = {
     "backend": ("hornbeam.compat.backend", "hornbeam.backend"),
     "engine": ("hornbeam.layers", "hornbeam.models", "hornbeam.saving", "hornbeam"),
-    "initializations": ("hornbeam.initializers",),
+    "initializations": ("hornbeam.compat.initializations",),
     "layers": ("hornbeam.layers", "hornbeam.compat.layers"),
     "metrics": ("hornbeam.metrics", "hornbeam.losses"),
     "models": ("hornbeam.models", "hornbeam"),
@@ -115,12 +116,6 @@ OLD: dict[str, dict[str, str]] = {
         ),
         "slice_X": "hornbeam.compat.utils.slice_arrays",
         **_pairs("hornbeam.compat.loops.", "evaluate_generator fit_generator predict_generator"),
-    },
-    "initializations": {
-        "normal": "hornbeam.initializers.RandomNormal",
-        "uniform": "hornbeam.initializers.RandomUniform",
-        "one": "hornbeam.initializers.Ones",
-        "zero": "hornbeam.initializers.Zeros",
     },
     "initializers": {
         "normal": "hornbeam.initializers.RandomNormal",
@@ -184,8 +179,8 @@ OLD: dict[str, dict[str, str]] = {
         "l1l2": "hornbeam.compat.losses.l1l2",
     },
     "utils": {
-        "plot": "hornbeam.visualization.plot_model",
-        **_pairs("hornbeam.visualization.", "plot_model model_to_dot"),
+        "plot": "hornbeam.utils.model_plot.plot_model",
+        **_pairs("hornbeam.utils.model_plot.", "plot_model model_to_dot"),
         "layer_from_config": "hornbeam.layers.deserialize",
     },
 }
@@ -379,9 +374,11 @@ def lookup(area: str, module: str, name: str) -> Any:
     own = f"{module}.{name}" if module and area in SEPARATE else name
     for place in PLACES.get(dotted, (f"hornbeam.{dotted}",)):
         try:
-            return resolve(f"{place}.{name}")
+            found = resolve(f"{place}.{name}")
         except AttributeError:
             continue
+        if not isinstance(found, types.ModuleType):
+            return found
     if name in OLD.get(area, {}):
         return resolve(OLD[area][name])
     if own in GONE.get(area, {}):

@@ -8,47 +8,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam.errors import InputError
-
-
-def pad_sequences(
-    sequences: Sequence[Any],
-    maxlen: int | None = None,
-    dtype: Any = "int32",
-    padding: str = "pre",
-    truncating: str = "pre",
-    value: Any = 0.0,
-) -> np.ndarray:
-    """Sequences of different lengths as the rows of one array.
-
-    Args:
-        sequences: lists of numbers, or arrays (time, ...).
-        maxlen: the length of the rows; that of the longest sequence by default.
-        dtype: the dtype of the array.
-        padding: "pre" puts the filling before a sequence, "post" behind it.
-        truncating: "pre" cuts the beginning of what is too long, "post" the end.
-        value: what to fill with.
-
-    Returns:
-        An array (sequences, maxlen, ...).
-
-    Example:
-
-    >>> pad_sequences([[1, 2, 3], [4]], maxlen=2).tolist()
-    [[2, 3], [0, 4]]
-    """
-    for name, choice in {"padding": padding, "truncating": truncating}.items():
-        if choice not in ("pre", "post"):
-            raise InputError(f'`{name}` must be "pre" or "post", got {choice!r}.')
-    rows = [np.asarray(sequence) for sequence in sequences]
-    length = max((len(row) for row in rows), default=0) if maxlen is None else maxlen
-    inner = next((row.shape[1:] for row in rows if len(row)), ())
-    padded = np.full((len(rows), length, *inner), value, dtype)
-    for place, row in zip(padded, rows, strict=True):
-        kept = row[max(len(row) - length, 0) :] if truncating == "pre" else row[:length]
-        if len(kept):
-            begin = length - len(kept) if padding == "pre" else 0
-            place[begin : begin + len(kept)] = kept
-    return padded
+from hornbeam.utils.arrays import pad_sequences
 
 
 def make_sampling_table(size: int, sampling_factor: float = 1e-5) -> np.ndarray:

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from hornbeam import tree
 from hornbeam.compat.np_utils import conv_input_length, conv_output_length, convert_kernel
 from hornbeam.compat.renames import warn_caller
 from hornbeam.errors import InputError, UnsupportedError
 from hornbeam.saving.objects import deserialize_keras_object
+from hornbeam.utils.source_inputs import get_source_inputs
 
 
 def to_list(x: Any) -> list[Any]:
@@ -236,30 +236,6 @@ def print_summary(
         print_fn: as for `Model.summary`.
     """
     model.summary(line_length=line_length, positions=positions, print_fn=print_fn)
-
-
-def get_source_inputs(tensor: Any) -> list[Any]:
-    """The inputs that a symbolic tensor comes from.
-
-    Example:
-
-    >>> import hornbeam
-    >>> x = hornbeam.Input((2,))
-    >>> get_source_inputs(hornbeam.layers.Dense(1)(x))[0] is x
-    True
-    """
-    found: dict[int, Any] = {}
-    seen: set[int] = set()
-    stack = list(tree.flatten(tensor))
-    while stack:
-        here = stack.pop()
-        node = getattr(here, "_node", None)
-        if node is None or node.is_input:
-            found[id(here)] = here
-        elif id(node) not in seen:
-            seen.add(id(node))
-            stack += reversed(node.inputs)
-    return list(found.values())
 
 
 def clone_metric(metric: Any) -> Any:

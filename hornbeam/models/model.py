@@ -74,6 +74,11 @@ class Model(OldModel, Trainer, Layer):
                 )
             Layer.__init__(self, **kwargs)
 
+    def _repr_html_(self) -> str:
+        from hornbeam.models.summary import as_html
+
+        return as_html(self)
+
     def __reduce__(self) -> Any:
         from hornbeam.saving import pickling
 

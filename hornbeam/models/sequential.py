@@ -131,7 +131,7 @@ class Sequential(Model):
             and input_shape
             and isinstance(input_shape[0], (list, tuple))
         ):
-            raise InputError(f"A Sequential model has one input, got shapes {input_shape}.")
+            return self._build_for_several(input_shape)
         if input_shape is not None and (
             self._input is None or tuple(self._input.shape) != tuple(input_shape)
         ):
@@ -145,12 +145,24 @@ class Sequential(Model):
             )
         if not self._layers:
             raise InputError(f"Model {self.name!r} has no layers; add some with `add()`.")
+        self._build_from(self._input)
+
+    def _build_for_several(self, shapes: Any) -> None:
+        """Build a model whose first layer takes several inputs, as the `Merge` of Keras 1 did."""
+        if not self._layers or not getattr(self._layers[0], "takes_several_inputs", False):
+            raise InputError(
+                f"A Sequential model has one input, got shapes {shapes}. For several make a "
+                "`Model(inputs, outputs)`."
+            )
+        self._build_from([Input(batch_shape=tuple(shape)) for shape in shapes])
+
+    def _build_from(self, start: Any) -> None:
         context = CallContext()
         context.path.append(self.path)
         token = call_context.current.set(context)
         try:
             with recording():
-                x: Any = self._input
+                x: Any = start
                 self._sequence_tensors = [x]
                 for layer in self._layers:
                     x = layer(x)
@@ -181,7 +193,7 @@ class Sequential(Model):
                 f"Model {self.name!r} is not built yet: it has no inputs and outputs. Begin it with "
                 "`Input(shape=...)`, call `build((None, ...))`, or call it on data."
             )
-        return [self._sequence_tensors[0]], tree.flatten(self._sequence_tensors[-1])
+        return tree.flatten(self._sequence_tensors[0]), tree.flatten(self._sequence_tensors[-1])
 
     @property
     def input_dtype(self) -> str:

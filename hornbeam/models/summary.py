@@ -147,3 +147,18 @@ def _bytes(size: float) -> str:
             return f"{size:.0f} B" if unit == "B" else f"{size:.2f} {unit}"
         size /= 1024
     raise AssertionError("unreachable")
+
+
+def as_html(model: Any) -> str:
+    """What notebooks show of a model: its picture, if it has a graph, and how large it is."""
+    from html import escape
+
+    from hornbeam.utils.model_plot import plot_model
+
+    head = f"<b>{escape(model.name)}</b> ({escape(type(model).__name__)})"
+    try:
+        head += f", {model.count_params():,} parameters"
+        drawing = plot_model(model, None, show_shapes=True, show_layer_names=True)
+    except InputError as error:
+        return f"<div>{head}: {escape(str(error))}</div>"
+    return f"<div>{head}<br/>{drawing.svg}</div>"

@@ -21,6 +21,7 @@ from hornbeam.saving.objects import (
 from hornbeam.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from hornbeam.training.data.py_dataset import PyDataset
 from hornbeam.training.data.row_dataset import RowDataset
+from hornbeam.training.non_finite import find_non_finite
 from hornbeam.utils import bounding_boxes, legacy
 from hornbeam.utils.arrays import normalize, pad_sequences, to_categorical
 from hornbeam.utils.config import Config
@@ -32,6 +33,7 @@ from hornbeam.utils.from_directory import (
 )
 from hornbeam.utils.images import array_to_img, img_to_array, load_img, save_img
 from hornbeam.utils.progbar import Progbar
+from hornbeam.utils.rate_finder import RateTrial, find_learning_rate
 from hornbeam.utils.row_datasets import split_dataset, timeseries_dataset_from_array
 from hornbeam.utils.seeding import set_random_seed
 from hornbeam.utils.source_inputs import get_source_inputs
@@ -39,11 +41,22 @@ from hornbeam.utils.source_inputs import get_source_inputs
 Sequence = PyDataset
 """The name of `PyDataset` before Keras 3."""
 
+
+def __getattr__(name: str) -> object:
+    """What draws models, which needs them, and so comes when it is first asked for."""
+    if name in ("model_to_dot", "plot_model"):
+        from hornbeam.utils import model_plot
+
+        return getattr(model_plot, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 __all__ = [
     "Config",
     "CustomObjectScope",
     "Progbar",
     "PyDataset",
+    "RateTrial",
     "RowDataset",
     "Sequence",
     "array_to_img",
@@ -54,6 +67,8 @@ __all__ = [
     "deserialize_keras_object",
     "disable_interactive_logging",
     "enable_interactive_logging",
+    "find_learning_rate",
+    "find_non_finite",
     "get_custom_objects",
     "get_file",
     "get_registered_name",
@@ -65,9 +80,11 @@ __all__ = [
     "is_keras_tensor",
     "legacy",
     "load_img",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
+    "plot_model",
     "register_keras_serializable",
     "save_img",
     "serialize_keras_object",
