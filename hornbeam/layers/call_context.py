@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextvars import ContextVar
 from typing import Any
+from weakref import WeakValueDictionary
 
 from hornbeam.backends.symbolic import KerasTensor
 
@@ -15,13 +16,15 @@ from hornbeam.backends.symbolic import KerasTensor
 class CallContext:
     """The state of one outermost call."""
 
-    __slots__ = ("loss_layers", "masks", "path", "training")
+    __slots__ = ("_known", "layers", "loss_layers", "masks", "path", "training")
 
     def __init__(self) -> None:
         self.training: bool | None = None
         self.masks: dict[int, tuple[Any, Any]] = {}
         self.path: list[str] = []
         self.loss_layers: list[Any] = []
+        self.layers: list[Any] = []  # those that are running, the outermost first
+        self._known: WeakValueDictionary[int, Any] = WeakValueDictionary()
 
     def mask_of(self, x: Any) -> Any:
         """The mask that came with `x`, or None."""
@@ -29,6 +32,14 @@ class CallContext:
             return x._mask
         found = self.masks.get(id(x))
         return None if found is None else found[1]
+
+    def know(self, x: Any) -> None:
+        """Remember the array `x` for as long as it lives; see `lost_masks`."""
+        self._known[id(x)] = x
+
+    def knows(self, x: Any) -> bool:
+        """Whether `x` was given to `know`."""
+        return self._known.get(id(x)) is x
 
     def set_mask(self, x: Any, mask: Any) -> None:
         """Let `mask` travel with `x`."""

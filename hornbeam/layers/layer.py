@@ -15,7 +15,7 @@ from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import KerasTensor, is_recording, not_recording
 from hornbeam.compat.methods import OldLayer
 from hornbeam.errors import InputError, suggest
-from hornbeam.layers import call_context
+from hornbeam.layers import call_context, lost_masks
 from hornbeam.layers.call_context import CallContext
 from hornbeam.layers.conversion import as_array_if_numbers, convert_leaf, engine_of_any, raw
 from hornbeam.layers.input_spec import InputSpec, assert_input_compatibility
@@ -177,6 +177,7 @@ class Layer(OldLayer, Unquantized, Stateful):
         backend = self._backend or engine_of_any((args, kwargs)) or registry.current()
         with registry.use_backend(backend) if backend is not registry.current() else _NOTHING:
             context.path.append(self.name)
+            context.layers.append(self)
             try:
                 return self._run(context, backend, args, kwargs)
             except Exception as error:
@@ -184,6 +185,7 @@ class Layer(OldLayer, Unquantized, Stateful):
                 raise
             finally:
                 context.path.pop()
+                context.layers.pop()
 
     def _run(
         self, context: CallContext, backend: Backend, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -200,6 +202,7 @@ class Layer(OldLayer, Unquantized, Stateful):
             if self.input_spec is not None:
                 assert_input_compatibility(self.input_spec, first, self)
         # 3. What the call inherits: training or not, masks.
+        lost_masks.enter(context, self, (args, kwargs))
         call_kwargs, training = self._inherited(context, signature, args, kwargs)
         outer_training, context.training = context.training, training
         # 4. The computation.
@@ -214,6 +217,7 @@ class Layer(OldLayer, Unquantized, Stateful):
         if record:
             outputs = _apart(outputs, (args, kwargs))
         self._pass_mask(context, signature, first, call_kwargs, outputs)
+        lost_masks.leave(context, outputs)
         if record:
             Node(self, args, kwargs, outputs)
         return outputs
@@ -279,6 +283,8 @@ class Layer(OldLayer, Unquantized, Stateful):
                 masks = _masks(context, given)
                 if masks is not None:
                     kwargs[mask_name] = masks
+                elif mask_name not in kwargs:
+                    lost_masks.watch(context, self, name, given, mask_name)
         return kwargs, training
 
     def _pass_mask(

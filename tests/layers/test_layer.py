@@ -423,3 +423,75 @@ def test_rematerialized_calls_have_the_same_values_gradients_and_state(engine: s
     for a, b in zip(*results, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
     assert (results[0][-1] != 1).any()
+
+
+class ByHand(layers.Layer):
+    """An embedding, something done by hand, and a layer that uses masks."""
+
+    def __init__(self, between: Any, inner: Any = None) -> None:
+        super().__init__()
+        self.embed = layers.Embedding(9, 4, mask_zero=True)
+        self.between = between
+        self.lstm = inner or layers.LSTM(3)
+
+    def call(self, tokens: Any) -> Any:
+        return self.between(self, tokens, self.embed(tokens))
+
+
+TOKENS = np.array([[1, 2, 3, 0, 0], [4, 5, 6, 7, 8]], "int32")
+LOSING = {
+    "an operator": lambda self, t, e: self.lstm(e * 2),
+    "two operators": lambda self, t, e: self.lstm(2 * e + e),
+    "an op": lambda self, t, e: self.lstm(ops.add(e, 1.0)),
+    "a nested layer": lambda self, t, e: layers.Bidirectional(layers.GRU(2))(e * 2),
+}
+KEEPING = {
+    "nothing": lambda self, t, e: self.lstm(e),
+    "a layer": lambda self, t, e: self.lstm(layers.Dropout(0.5)(e)),
+    "a mask by hand": lambda self, t, e: self.lstm(e * 2, mask=self.embed.compute_mask(t)),
+    "no mask by hand": lambda self, t, e: self.lstm(e * 2, mask=None),
+    "another time": lambda self, t, e: self.lstm(e[:, 1:] * 2),
+    "a layer without masks": lambda self, t, e: layers.Dense(2)(e * 2),
+    "a mask that was used": lambda self, t, e: layers.Dense(2)(self.lstm(e) * 2),
+}
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("case", LOSING)
+def test_a_mask_lost_in_a_call_by_hand_is_noticed(case: str, engine: str) -> None:
+    with (
+        hornbeam.use_backend(engine),
+        pytest.warns(UserWarning, match=r"uses masks, but none came .* Operators such as `x \* 2`"),
+    ):
+        ByHand(LOSING[case])(TOKENS)
+
+
+@pytest.mark.parametrize("case", KEEPING)
+def test_no_false_alarm_over_masks(case: str) -> None:
+    with hornbeam.use_backend("numpy"):  # where warnings are errors, as everywhere in these tests
+        ByHand(KEEPING[case])(TOKENS)
+
+
+def test_unmasked_sequences_beside_masked_ones_are_no_loss() -> None:
+    class Two(layers.Layer):
+        def __init__(self) -> None:
+            super().__init__()
+            self.embed = layers.Embedding(9, 4, mask_zero=True)
+            self.first, self.second = layers.LSTM(3), layers.LSTM(3)
+            self.dense = layers.Dense(4)
+
+        def call(self, inputs: Any) -> Any:
+            tokens, numbers = inputs
+            embedded = self.embed(tokens)
+            one, two = self.first(embedded), self.second(numbers)
+            return one + two + self.second(self.dense(numbers))
+
+    with hornbeam.use_backend("numpy"):
+        assert Two()([TOKENS, np.ones((2, 5, 4), "float32")]).shape == (2, 3)
+
+
+def test_a_mask_lost_in_a_nested_call_is_noticed_when_training() -> None:
+    model = hornbeam.Sequential([ByHand(LOSING["an operator"]), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="uses masks, but none came"):
+        model.fit(TOKENS, np.zeros((2, 1)), verbose=0)
