@@ -8,7 +8,6 @@ can be seen is a layer that would use a mask, gets none, and gets an array that 
 
 from __future__ import annotations
 
-import functools
 import warnings
 from typing import Any
 
@@ -16,8 +15,7 @@ from hornbeam import tree
 from hornbeam.layers.call_context import CallContext
 
 
-@functools.cache
-def is_handwritten(kind: Any) -> bool:
+def is_handwritten(kind: type) -> bool:
     """Whether the class is a user's."""
     return kind.__module__.partition(".")[0] != "hornbeam"
 
