@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from hornbeam.callbacks import curves
 from hornbeam.callbacks.callback import Callback
 
 
@@ -40,3 +41,25 @@ class History(Callback):
         self.epoch.append(epoch)
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
+
+    def to_frame(self) -> Any:
+        """The history as a pandas data frame: one row per epoch, one column per log.
+
+        Raises:
+            ImportError: if pandas is not installed.
+        """
+        return curves.frame(self.epoch, self.history)
+
+    def plot(self, keys: Any = None) -> Any:
+        """The history as curves over the epochs, training and validation in one picture.
+
+        Args:
+            keys: a name of the logs or a list of them; by default all.
+
+        Returns:
+            A figure of matplotlib, which notebooks show; ``figure.savefig(path)`` writes it.
+
+        Raises:
+            ImportError: if matplotlib is not installed.
+        """
+        return curves.plot(self.history, keys)

@@ -11,6 +11,7 @@ import numpy as np
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.training.compiled import CompiledLoss, match_targets
+from hornbeam.training.non_finite import find_non_finite
 
 
 def check_targets(loss: CompiledLoss | None, y: Any) -> None:
@@ -54,8 +55,9 @@ def _host(target: Any) -> Any:
 class NanWatch:
     """Warns once when a log is not a finite number."""
 
-    def __init__(self, model_name: str) -> None:
-        self.model_name = model_name
+    def __init__(self, model: Any, data: Any) -> None:
+        self.model = model
+        self.data = data
         self.warned = False
 
     def look(self, logs: Any, epoch: int) -> None:
@@ -65,10 +67,15 @@ class NanWatch:
         for key, value in logs.items():
             if "loss" in key and isinstance(value, float) and not math.isfinite(value):
                 self.warned = True
+                # a stream's batches are gone; what is in memory can be looked at again
+                held = self.data.in_memory
+                found = find_non_finite(self.model, self.data.peek()) if held else None
                 warnings.warn(
-                    f"Model {self.model_name!r}: {key} is {value} in epoch {epoch + 1}. Look for NaN or "
-                    "infinite values in the data, a learning rate that is too high, or a logarithm or "
-                    "division near zero; the `TerminateOnNaN` callback stops training at once.",
+                    f"Model {self.model.name!r}: {key} is {value} in epoch {epoch + 1}. "
+                    + (f"{found} " if found else "")
+                    + "Look for NaN or infinite values in the data, a learning rate that is too high, "
+                    "or a logarithm or division near zero; the `TerminateOnNaN` callback stops training at "
+                    "once, `utils.find_non_finite` looks at any batch.",
                     stacklevel=4,
                 )
                 return

@@ -121,7 +121,7 @@ def _train(
 ) -> None:
     """The epochs, from where the run stands."""
     model.stop_training = False
-    nan = NanWatch(model.name)
+    nan = NanWatch(model, data)
     listeners.on_train_begin()
     start = run.restore()
     logs: dict[str, Any] = start.logs

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from hornbeam.metrics import Mean, Metric
 from hornbeam.optimizers import Optimizer
 from hornbeam.saving.objects import deserialize_keras_object, serialize_keras_object
 from hornbeam.tracebacks import short
-from hornbeam.training import loops
+from hornbeam.training import loops, streaming
 from hornbeam.training.checks import check_targets
 from hornbeam.training.compiled import CompiledLoss, CompiledMetrics
 from hornbeam.training.data import unpack_x_y_sample_weight
@@ -600,6 +600,31 @@ class Trainer:
             callbacks: a list of callbacks.
         """
         return loops.predict(self, x, batch_size, verbose, steps, callbacks)
+
+    def predict_batches(
+        self, x: Any, batch_size: int | None = None, steps: int | None = None
+    ) -> Iterator[Any]:
+        """The outputs batch by batch, for more data than fits in memory.
+
+        Args:
+            x: the inputs, as for `fit`.
+            batch_size: rows per step, 32 by default.
+            steps: batches to predict, if not all.
+        """
+        return streaming.predict_batches(self, x, batch_size, steps)
+
+    def predict_to_file(
+        self, path: Any, x: Any, batch_size: int | None = None, steps: int | None = None
+    ) -> Any:
+        """Write the outputs to an ``.npy`` file as they come, and return it as a memory-mapped array.
+
+        Args:
+            path: the file; it is whole or not there.
+            x: the inputs, as for `fit`.
+            batch_size: rows per step, 32 by default.
+            steps: batches to predict, if not all.
+        """
+        return streaming.predict_to_file(self, path, x, batch_size, steps)
 
     # ----------------------------------------------------------------------------------- single batches
 
