@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from benchmarks import by_hand_jax, dispatch, gpu, programs
 from benchmarks.by_hand import BY_HAND
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
+from hornbeam.backends import jax as jax_backend
+from hornbeam.backends import registry
 from tests.engines import ENGINES
 
 
@@ -96,3 +99,95 @@ def test_without_a_gpu_nothing_is_claimed(
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert gpu.main([]) == 1
     assert "no GPU" in capsys.readouterr().out
+
+
+# ------------------------------------------------------- what stands for time, and is the same each time
+
+
+class Counted:
+    """A JAX backend that counts what `compile` makes, how often it is called, and what is read."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        backend = type(registry.get("jax"))
+        self.made: list[Any] = []
+        self.calls = self.reads = 0
+        compile_, to_numpy = backend.compile, backend.to_numpy
+
+        def compile_counted(b: Any, fn: Any, *args: Any, **kwargs: Any) -> Any:
+            compiled = compile_(b, fn, *args, **kwargs)
+            self.made.append(compiled)
+            return compiled
+
+        def read_counted(b: Any, x: Any) -> Any:
+            self.reads += 1
+            return to_numpy(b, x)
+
+        call = jax_backend._Compiled.__call__
+
+        def called(compiled: Any, *args: Any) -> Any:
+            self.calls += 1
+            return call(compiled, *args)
+
+        monkeypatch.setattr(backend, "compile", compile_counted)
+        monkeypatch.setattr(backend, "to_numpy", read_counted)
+        monkeypatch.setattr(jax_backend._Compiled, "__call__", called)
+
+    @property
+    def compilations(self) -> int:
+        return sum(compiled.compilations() for compiled in self.made)
+
+
+def _small_model() -> tuple[Any, Any, Any]:
+    model = hornbeam.Sequential(
+        [hornbeam.Input((4,)), hornbeam.layers.Dense(3, activation="softmax")]
+    )
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    rng = np.random.default_rng(0)
+    return model, rng.random((100, 4), dtype="float32"), rng.integers(0, 3, 100).astype("int32")
+
+
+def test_fit_in_memory_compiles_once_and_is_called_a_few_times(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counted = Counted(monkeypatch)
+    model, x, y = _small_model()
+    model.fit(x, y, batch_size=10, epochs=1, verbose=0)
+    assert counted.compilations == 1, "one loop over all steps"
+    before = counted.calls, counted.reads
+    model.fit(x, y, batch_size=10, epochs=3, verbose=0)
+    assert counted.compilations == 1
+    assert counted.calls - before[0] <= 3 * 3, "10 steps an epoch, in at most 3 pieces"
+    assert counted.reads - before[1] <= 3 * 2, "loss and accuracy, once an epoch"
+
+
+def test_steps_read_nothing_back_until_the_epoch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, y = _small_model()
+    batches = [(x[i : i + 10], y[i : i + 10]) for i in range(0, 100, 10)]
+    model.fit(iter(batches), verbose=0)
+    counted = Counted(monkeypatch)
+    model.fit(iter(batches), verbose=0)
+    assert (counted.compilations, counted.calls, counted.reads) == (0, 10, 2)
+
+
+def test_predict_on_a_row_is_one_call_and_one_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, x, _ = _small_model()
+    model.predict(x[:1], verbose=0)
+    counted = Counted(monkeypatch)
+    for _ in range(5):
+        model.predict(x[:1], verbose=0)
+    assert (counted.compilations, counted.calls, counted.reads) == (0, 5, 5)
+
+
+def test_a_gradient_of_pooling_has_no_scatter_and_convolutions_no_padding() -> None:
+    jax = pytest.importorskip("jax")
+    b = registry.get("jax")
+    x, kernel = np.ones((2, 8, 8, 3), "float32"), np.ones((3, 3, 3, 4), "float32")
+
+    def loss(kernel: Any) -> Any:
+        return b.max_pool(b.conv(b.asarray(x), kernel), 2).sum()
+
+    compiled = b.compile(jax.grad(loss))
+    text = compiled._jitted.lower(kernel).as_text()
+    assert "select_and_scatter" not in text
+    if jax.default_backend() == "cpu":
+        assert "[[0, 0], [0, 1]]" not in text, "the column that is for the user's own compilations"

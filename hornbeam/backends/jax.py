@@ -144,8 +144,8 @@ class JaxBackend(Backend):
         """On accelerators always.  On a CPU only for small steps, whose cost is the dispatch.
 
         Measured on 2 cores: a 2x2 Dense at batch 32 takes 4 us a step fused and 120 us otherwise; a
-        784-512-512-10 network takes the same either way; XLA's convolutions (jaxlib 0.10.2) leave their
-        fast path inside of loops and take over 50 times as long.
+        784-512-512-10 network takes the same either way.  So does a convolutional one at best, and the
+        YNNPACK convolutions of jaxlib 0.10.2 (see `jax_windows`) are over 50 times slower within loops.
         """
         return not on_cpu() or compiled.flops(*args) < FUSED_FLOPS  # type: ignore[attr-defined]
 
