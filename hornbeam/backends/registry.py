@@ -20,6 +20,7 @@ ENGINES: dict[str, tuple[str, str]] = {
     "jax": ("hornbeam.backends.jax", "jax"),
     "numpy": ("hornbeam.backends.numpy", "numpy"),
     "torch": ("hornbeam.backends.torch", "torch"),
+    "tensorflow": ("hornbeam.backends.tensorflow", "tensorflow"),
     "symbolic": ("hornbeam.backends.symbolic", "numpy"),
 }
 """Name -> (module with a ``make()`` function, the package that has to be installed)."""

@@ -295,6 +295,10 @@ class SymbolicBackend(Backend):
     def shape(self, x: KerasTensor) -> tuple[Any, ...]:
         return tuple(UNKNOWN if d is None else d for d in x.shape)
 
+    def dtype(self, x: Any) -> str:
+        """Also of an engine's array, such as the weight of a layer that is being inferred."""
+        return x.dtype if isinstance(x, KerasTensor) else dtypes.standardize(x.dtype)
+
     def cast(self, x: KerasTensor, dtype: str) -> KerasTensor:
         return KerasTensor(x.shape, dtype)
 

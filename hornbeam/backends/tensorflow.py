@@ -13,7 +13,7 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import config as autograph
 
 from hornbeam import tree
-from hornbeam.backends import tensorflow_arrays, tensorflow_compiled
+from hornbeam.backends import tensorflow_arrays, tensorflow_compiled, tensorflow_windows
 from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
 from hornbeam.backends.tensorflow_arrays import DTYPES, NAMES, sizes
 from hornbeam.errors import InputError
@@ -133,8 +133,19 @@ class TensorFlowBackend(Backend):
     def compile(
         self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
     ) -> Callable[..., Any]:
-        """A graph; XLA makes it faster or slower, so it has to be asked for."""
+        """A graph, with XLA only where the user says ``jit_compile=True``.
+
+        Measured on 2 cores, time of a step with XLA / without: MLP 1.6, CNN 1.9, LSTM 2.3.
+        """
         return tensorflow_compiled.Compiled(fn, donate, jit_compile is True)
+
+    def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
+        """Always, but with XLA on a CPU, whose convolutions are slow inside of loops.
+
+        Measured on 2 cores, time of a step fused / alone: 2x2 Dense 0.15, MLP 0.8, CNN 0.6, LSTM 1.0.
+        """
+        xla = compiled.xla  # type: ignore[attr-defined]
+        return not xla or bool(tf.config.list_physical_devices("GPU"))
 
     # ---------------------------------------------------------------------------------- control flow
 
@@ -167,26 +178,7 @@ class TensorFlowBackend(Backend):
         return state
 
     def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
-        """`tf.vectorized_map`, which loops over the rows for what it cannot vectorize."""
-
-        def mapped(*args: Any) -> Any:
-            leaves, spec = tree.flatten(args), tree.structure_of(args)
-            arrays = [tensorflow_arrays.asarray(leaf) for leaf in leaves if leaf is not None]
-            outputs: list[Any] = []
-
-            def row(tensors: list[Array]) -> list[Array]:
-                rows = iter(tensors)
-                given = [None if leaf is None else next(rows) for leaf in leaves]
-                out = fn(*tree.unflatten(spec, given))
-                flat = tree.flatten(out)
-                outputs.append((tree.structure_of(out), [leaf is None for leaf in flat]))
-                return [tensorflow_arrays.asarray(leaf) for leaf in flat if leaf is not None]
-
-            found = iter(tf.vectorized_map(row, arrays))
-            out_spec, missing = outputs[-1]
-            return tree.unflatten(out_spec, [None if none else next(found) for none in missing])
-
-        return mapped
+        return tensorflow_compiled.vectorized(fn)
 
     # ------------------------------------------------------------- overrides, each with its reason
 
@@ -224,6 +216,46 @@ class TensorFlowBackend(Backend):
             return COMPOSITIONS["top_k"](self, x, k, sorted)
         return tuple(tf.math.top_k(x, k, sorted))
 
+    def conv(
+        self,
+        inputs: Array,
+        kernel: Array,
+        strides: Any = 1,
+        padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
+    ) -> Array:
+        """oneDNN's convolution instead of shifted products."""
+        args = (inputs, kernel, strides, padding, data_format, dilation_rate)
+        found = tensorflow_windows.conv(*args)
+        return COMPOSITIONS["conv"](self, *args) if found is None else found
+
+    def max_pool(
+        self,
+        inputs: Array,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
+        """One kernel instead of a maximum over shifted slices."""
+        args = (inputs, pool_size, strides, padding, data_format)
+        found = tensorflow_windows.pool("MAX", *args)
+        return COMPOSITIONS["max_pool"](self, *args) if found is None else found
+
+    def average_pool(
+        self,
+        inputs: Array,
+        pool_size: Any,
+        strides: Any = None,
+        padding: str = "valid",
+        data_format: str | None = None,
+    ) -> Array:
+        """As for `max_pool`."""
+        args = (inputs, pool_size, strides, padding, data_format)
+        found = tensorflow_windows.pool("AVG", *args)
+        return COMPOSITIONS["average_pool"](self, *args) if found is None else found
+
     # ---------------------------------------------------------------------------------------- random
 
     def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
@@ -243,7 +275,7 @@ class TensorFlowBackend(Backend):
 
 
 ALG = "philox"
-"""The generator, whose bits depend on the key alone: neither on the device nor on the version."""
+"""The generator, named so that no version of TensorFlow chooses another."""
 
 
 def _seed(key: Array) -> Array:

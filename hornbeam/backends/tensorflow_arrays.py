@@ -228,6 +228,8 @@ def log10(x: Array) -> Array:
 
 def trunc(x: Array) -> Array:
     """Towards zero."""
+    if not x.dtype.is_floating:
+        return x
     return tf.where(x < 0, tf.math.ceil(x), tf.math.floor(x))
 
 
@@ -269,6 +271,11 @@ def imag(x: Array) -> Array:
     return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
 
 
+def constant(value: Any, dtype: Any) -> Array:
+    """A number as a tensor."""
+    return tf.constant(bool(value) if dtype is tf.bool else value, dtype)
+
+
 def _operands(x: Any, y: Any) -> tuple[Any, Any]:
     """Two tensors, of which one may have been given as a number."""
     if not isinstance(x, tf.Tensor):
@@ -281,7 +288,7 @@ def _operands(x: Any, y: Any) -> tuple[Any, Any]:
             x = tf.cast(x, tf.complex128 if x.dtype is tf.float64 else tf.complex64)
         elif isinstance(y, float) and not (x.dtype.is_floating or x.dtype.is_complex):
             x = tf.cast(x, DTYPES[dtypes.floatx()])
-        return x, tf.constant(y, x.dtype)
+        return x, constant(y, x.dtype)
     y = asarray(y)
     return x, y
 
@@ -508,7 +515,7 @@ def pad(x: Array, widths: Any, mode: str = "constant", value: Any = 0) -> Array:
                 return x
             x = x[tuple(slice(-min_(b, 0), min_(a, 0) or None) for b, a in pairs)]
             pairs = [(max_(b, 0), max_(a, 0)) for b, a in pairs]
-        fill = value if tf.is_tensor(value) else tf.constant(value, x.dtype)
+        fill = value if tf.is_tensor(value) else constant(value, x.dtype)
         return tf.pad(x, pairs, constant_values=tf.cast(fill, x.dtype))
     for axis, width in enumerate(pairs):
         if x.shape[axis] is None and mode in ("reflect", "symmetric"):

@@ -130,29 +130,26 @@ def _overwritten(state: Any, new: Any) -> Any:
 # ----------------------------------------------------------------------------------- control flow
 
 
-def rows_of(xs: Any) -> tuple[Callable[[Any], Any], Any]:
-    """(i -> the i-th rows of the arrays in `xs`, how many there are, None if there are no arrays)."""
-    leaves = tree.flatten(xs)
-    spec = tree.structure_of(xs)
-    arrays = [None if leaf is None else asarray(leaf) for leaf in leaves]
-    first = next((a for a in arrays if a is not None), None)
-    count = None if first is None else first.shape[0]
-    if first is not None and count is None:
-        count = tf.shape(first)[0]
+def apart(nest: Any) -> tuple[list[Array], Callable[[Any], Any]]:
+    """(the arrays in `nest`, a function that puts others in their places); None stays None."""
+    leaves, spec = tree.flatten(nest), tree.structure_of(nest)
+    missing = [leaf is None for leaf in leaves]
 
-    def rows(i: Any) -> Any:
-        return tree.unflatten(spec, [None if a is None else a[i] for a in arrays])
+    def joined(tensors: Any) -> Any:
+        left = iter(tensors)
+        return tree.unflatten(spec, [None if none else next(left) for none in missing])
 
-    return rows, count
+    return [asarray(leaf) for leaf in leaves if leaf is not None], joined
 
 
 def scan_eagerly(fn: Any, init: Any, xs: Any, length: int | None, reverse: bool) -> Any:
     """A loop that runs as it is written."""
-    rows, count = rows_of(xs)
-    steps = range(length or 0) if count is None else range(int(count))
+    arrays, joined = apart(xs)
+    columns = [tf.unstack(a) for a in arrays]
+    steps = range(len(columns[0]) if columns else length or 0)
     carry, ys = init, []
     for i in reversed(steps) if reverse else steps:
-        carry, y = fn(carry, rows(i))
+        carry, y = fn(carry, joined(column[i] for column in columns))
         ys.append(y)
     if reverse:
         ys.reverse()
@@ -164,89 +161,84 @@ def scan_eagerly(fn: Any, init: Any, xs: Any, length: int | None, reverse: bool)
 
 def scan_in_graph(fn: Any, init: Any, xs: Any, length: int | None, reverse: bool) -> Any:
     """A loop in the graph; the outputs are collected in tensor arrays."""
-    leaves = [None if leaf is None else asarray(leaf) for leaf in tree.flatten(xs)]
-    xs_spec = tree.structure_of(xs)
-    arrays = [a for a in leaves if a is not None]
+    arrays, row = apart(xs)
+    start, carry = apart(init)
     count: Any = (arrays[0].shape[0] or tf.shape(arrays[0])[0]) if arrays else length
-    sources = [
-        None if a is None else tf.TensorArray(a.dtype, count, element_shape=a.shape[1:]).unstack(a)
-        for a in leaves
-    ]
-    state, spec = [asarray(leaf) for leaf in tree.flatten(init)], tree.structure_of(init)
-    probe, ys_spec = _outputs_of(fn, spec, state, xs_spec, leaves)
-    sinks = [tf.TensorArray(y.dtype, count, element_shape=y.shape) for y in probe if y is not None]
+    sources = [tf.TensorArray(a.dtype, count, element_shape=a.shape[1:]).unstack(a) for a in arrays]
+    outputs, ys = _outputs_of(lambda: fn(carry(start), row([a[0] for a in arrays]))[1])
+    sinks = [tf.TensorArray(y.dtype, count, element_shape=y.shape) for y in outputs]
 
     def body(i: Array, state: list[Array], sinks: list[Any]) -> Any:
         place = count - 1 - i if reverse else i
-        row = tree.unflatten(xs_spec, [None if s is None else s.read(place) for s in sources])
-        carry, y = fn(tree.unflatten(spec, state), row)
-        filled = [asarray(leaf) for leaf in tree.flatten(y) if leaf is not None]
+        new, y = fn(carry(state), row([s.read(place) for s in sources]))
+        filled = apart(y)[0]
         sinks = [s.write(place, leaf) for s, leaf in zip(sinks, filled, strict=True)]
-        return i + 1, _like(tree.flatten(carry), state), sinks
+        return i + 1, _like(apart(new)[0], state), sinks
 
     _, state, sinks = tf.while_loop(
-        lambda i, *_: i < count, body, [tf.constant(0), state, sinks], maximum_iterations=count
+        lambda i, *_: i < count, body, [tf.constant(0), start, sinks], maximum_iterations=count
     )
-    stacked = iter([sink.stack() for sink in sinks])
-    ys = tree.unflatten(ys_spec, [None if y is None else next(stacked) for y in probe])
-    return tree.unflatten(spec, state), ys
+    return carry(state), ys([sink.stack() for sink in sinks])
 
 
-def _outputs_of(fn: Any, spec: Any, state: Any, xs_spec: Any, leaves: Any) -> Any:
-    """(what a step returns besides the state, as tensors of a throw-away graph, and its structure)."""
+def _outputs_of(fn: Callable[[], Any]) -> Any:
+    """(the arrays that `fn` would return, as tensors of a throw-away graph; how to join such arrays)."""
     found: list[Any] = []
-
-    def probe() -> None:
-        row = [None if a is None else a[0] for a in leaves]
-        _, y = fn(tree.unflatten(spec, state), tree.unflatten(xs_spec, row))
-        flat = [None if leaf is None else asarray(leaf) for leaf in tree.flatten(y)]
-        found.append((flat, tree.structure_of(y)))
-
-    tf.function(probe, autograph=False).get_concrete_function()
+    probe = tf.function(lambda: found.append(apart(fn())), autograph=False)
+    probe.get_concrete_function()
     return found[0]
 
 
-def _like(values: list[Any], model: list[Array]) -> list[Array]:
+def _like(values: list[Array], model: list[Array]) -> list[Array]:
     """`values` with the static shapes of `model`, which they must keep in a loop."""
     return [
-        tf.ensure_shape(asarray(v), m.shape) if asarray(v).shape != m.shape else asarray(v)
+        v if v.shape == m.shape else tf.ensure_shape(v, m.shape)
         for v, m in zip(values, model, strict=True)
     ]
 
 
 def while_in_graph(cond: Any, body: Any, state: Any) -> Any:
     """A loop in the graph."""
-    spec = tree.structure_of(state)
-    start = [None if leaf is None else asarray(leaf) for leaf in tree.flatten(state)]
-    places = [i for i, leaf in enumerate(start) if leaf is not None]
-
-    def joined(tensors: Any) -> Any:
-        leaves: list[Any] = [None] * len(start)
-        for place, tensor in zip(places, tensors, strict=True):
-            leaves[place] = tensor
-        return tree.unflatten(spec, leaves)
+    start, joined = apart(state)
 
     def step(*tensors: Any) -> list[Any]:
-        new = tree.flatten(body(joined(tensors)))
-        return _like([new[i] for i in places], list(tensors))
+        return _like(apart(body(joined(tensors)))[0], list(tensors))
 
-    first = [start[i] for i in places]
-    return joined(tf.while_loop(lambda *t: cond(joined(t)), step, first))
+    return joined(tf.while_loop(lambda *tensors: cond(joined(tensors)), step, start))
 
 
 def cond_in_graph(predicate: Array, true_fn: Any, false_fn: Any) -> Any:
     """A branch in the graph."""
-    specs: list[Any] = []
+    found: list[Any] = []
 
     def flat(fn: Any) -> Any:
         def run() -> list[Array]:
-            out = fn()
-            leaves = tree.flatten(out)
-            specs.append((tree.structure_of(out), [leaf is None for leaf in leaves]))
-            return [asarray(leaf) for leaf in leaves if leaf is not None]
+            tensors, joined = apart(fn())
+            found.append(joined)
+            return tensors
 
         return run
 
-    tensors = iter(tf.nest.flatten(tf.cond(predicate, flat(true_fn), flat(false_fn))))
-    spec, missing = specs[0]
-    return tree.unflatten(spec, [None if none else next(tensors) for none in missing])
+    return found_of(found, tf.cond(predicate, flat(true_fn), flat(false_fn)))
+
+
+def found_of(found: list[Any], tensors: Any) -> Any:
+    """A flat result in the structure that was noted while it was traced."""
+    return found[0](tf.nest.flatten(tensors))
+
+
+def vectorized(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` for rows, by `tf.vectorized_map`, which loops over them for what it cannot vectorize."""
+
+    def mapped(*args: Any) -> Any:
+        arrays, joined = apart(args)
+        found: list[Any] = []
+
+        def row(tensors: list[Array]) -> list[Array]:
+            out, put_back = apart(fn(*joined(tensors)))
+            found.append(put_back)
+            return out
+
+        return found_of(found, tf.vectorized_map(row, arrays))
+
+    return mapped

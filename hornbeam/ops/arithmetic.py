@@ -267,7 +267,7 @@ def fmax(b: Backend, x1: ArrayLike, x2: ArrayLike) -> Array:
     [3.0, 3.0]
     """
     largest = b.maximum(x1, x2)
-    return b.where(b.isnan(x1), x2 + b.zeros_like(largest), b.where(b.isnan(x2), x1, largest))
+    return b.where(b.isnan(x1), b.add(x2, b.zeros_like(largest)), b.where(b.isnan(x2), x1, largest))
 
 
 @op("x1 x2", dtype=rules.promote, elementwise=True)
@@ -288,7 +288,9 @@ def fmin(b: Backend, x1: ArrayLike, x2: ArrayLike) -> Array:
     [3.0, 3.0]
     """
     smallest = b.minimum(x1, x2)
-    return b.where(b.isnan(x1), x2 + b.zeros_like(smallest), b.where(b.isnan(x2), x1, smallest))
+    return b.where(
+        b.isnan(x1), b.add(x2, b.zeros_like(smallest)), b.where(b.isnan(x2), x1, smallest)
+    )
 
 
 @op("x", dtype=rules.promote, primitive=True, elementwise=True)

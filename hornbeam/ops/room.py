@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends import registry
-from hornbeam.backends.dims import UNKNOWN, UnknownDim
+from hornbeam.backends.dims import UNKNOWN, TracedDim, UnknownDim, value_of
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
@@ -74,7 +74,7 @@ def dims_of(shape: Any) -> tuple[Any, ...]:
 
 def maker(b: Backend, *sizes: Any) -> Backend:
     """The backend that arrays of these sizes are made on: `b` unless a size is not a plain number."""
-    for size in sizes:
+    for size in map(value_of, sizes):
         if size is None or isinstance(size, UnknownDim):
             return registry.get("symbolic")
         owner = owner_of(size)
@@ -97,6 +97,8 @@ def smaller(b: Backend, first: Any, second: Any) -> Any:
     """The smaller of two sizes, which may be unknown or an engine's scalars."""
     if isinstance(first, int) and isinstance(second, int):
         return min(first, second)
+    if isinstance(first, TracedDim) or isinstance(second, TracedDim):
+        return TracedDim(b.minimum(b.asarray(first), b.asarray(second)))
     if isinstance(first, UnknownDim) or isinstance(second, UnknownDim):
         return UNKNOWN
     return b.minimum(first, second)

@@ -225,15 +225,15 @@ def dropout(inputs: Any, rate: float, noise_shape: Any = None, seed: Any = None)
     if rate == 0:
         return x
     if rate == 1:
-        return b.zeros(x.shape, b.dtype(x))
-    sizes = list(x.shape)
+        return b.zeros(b.shape(x), b.dtype(x))
+    sizes = list(b.shape(x))
     if noise_shape is not None:
         if len(noise_shape) != len(sizes):
             raise InputError(
                 f"dropout(): `noise_shape` {tuple(noise_shape)} needs one size per axis of the inputs, "
                 f"which have shape {tuple(x.shape)}."
             )
-        sizes = [size if given is None else int(given) for size, given in zip(sizes, noise_shape)]
+        sizes = [size if given is None else given for size, given in zip(sizes, noise_shape)]
     kept = drawing(b).random_bernoulli(draw_seed(seed, b), tuple(sizes), 1.0 - rate)
     return b.dropped(x, kept, 1.0 / (1.0 - rate))
 

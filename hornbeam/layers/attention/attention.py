@@ -186,6 +186,6 @@ def causal_mask(scores: Any) -> Any:
 def masked_softmax(scores: Any, allowed: Any) -> Any:
     """Softmax over the last axis, 0 where `allowed` is False."""
     if allowed is not None:
-        low = -65504.0 if str(scores.dtype) == "float16" else -1e9
+        low = -65504.0 if ops.dtype(scores) == "float16" else -1e9
         scores = ops.where(ops.cast(allowed, "bool"), scores, ops.add(scores, low))
     return ops.softmax(scores, axis=-1)

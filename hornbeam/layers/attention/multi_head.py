@@ -302,7 +302,7 @@ class MultiHeadAttention(Heads):
         if count == 1:
             return masked_softmax(scores, allowed)
         if allowed is not None:
-            low = -65504.0 if str(scores.dtype) == "float16" else -1e9
+            low = -65504.0 if ops.dtype(scores) == "float16" else -1e9
             scores = ops.where(ops.cast(allowed, "bool"), scores, ops.add(scores, low))
         axes = tuple(range(-count, 0))
         return ops.exp(ops.subtract(scores, ops.logsumexp(scores, axis=axes, keepdims=True)))
