@@ -148,7 +148,18 @@ def model_from_graph_config(cls: Any, config: Mapping[str, Any]) -> Any:
         _map_references(lambda ref: _tensor(made, ref), config[key])
         for key in ("input_layers", "output_layers")
     ]
+    if _is_nested_single(config["output_layers"]) and not _says_structure(config["input_layers"]):
+        ends[1] = ends[1][0]
     return cls(ends[0], ends[1], name=config.get("name"), trainable=config.get("trainable", True))
+
+
+def _is_nested_single(struct: Any) -> bool:
+    return isinstance(struct, list) and len(struct) == 1 and isinstance(struct[0], (list, tuple))
+
+
+def _says_structure(struct: Any) -> bool:
+    """Whether inputs are written as they were given: Keras before 3.9 wrote lists of all of them."""
+    return isinstance(struct, Mapping) or (bool(struct) and isinstance(struct[0], str))
 
 
 def _make_operation(record: Mapping[str, Any]) -> Any:

@@ -8,6 +8,7 @@ Hornbeam go through `H5File`.
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -153,7 +154,7 @@ class H5File:
                 raise UnsafeFileError(
                     f"The attribute {name!r} in {self.source!r} is of the kind {kind}."
                 )
-            if handle.get_storage_size() > limit:
+            if math.prod(handle.shape) * kind.itemsize > limit:
                 raise LimitExceededError(
                     f"The attribute {name!r} in {self.source!r} has over {limit} bytes."
                 )

@@ -43,6 +43,10 @@ IGNORED = (
     "implementation",
     "input_dtype",
     "input_length",
+    "key_shape",
+    "query_shape",
+    "softmax_robust_masking",
+    "value_shape",
     "is_legacy_optimizer",
     "ragged",
     "sparse",
@@ -217,6 +221,13 @@ def _nested(key: str, value: Any) -> Any:
         return [_nested(key, item) for item in value]
     if not isinstance(value, Mapping):
         return value
+    if key == "dtype" and value.get("class_name") == "Policy":
+        return {
+            "module": "keras",
+            "class_name": "DTypePolicy",
+            "config": value.get("config"),
+            "registered_name": None,
+        }
     if "class_name" not in value or "module" in value or "config" not in value:
         if "name" in value and key.endswith("regularizer"):
             # Keras 1: {"name": "WeightRegularizer", "l1": ..., "l2": ...}
@@ -228,8 +239,6 @@ def _nested(key: str, value: Any) -> Any:
         if pattern.fullmatch(key):
             if module == "keras.layers":
                 return _layer(value)
-            if module == "keras":
-                name = {"Policy": "DTypePolicy"}.get(name, name)
             return {
                 "module": module,
                 "class_name": name,

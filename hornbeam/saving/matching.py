@@ -29,6 +29,12 @@ class LoadReport:
         mismatched: path of the variable -> (its shape, the file's); they were left alone.
         unused: names of tensors that belong to no variable.
         verified: how many of the matched tensors had a check sum, which was right.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.saving.LoadReport(matched={"dense/kernel": "0"}, missing=["dense/bias"]).complete
+    False
     """
 
     matched: dict[str, str] = field(default_factory=dict)

@@ -38,6 +38,9 @@ PACKAGES = {
 }
 """Which package to import before a built-in class of an area can be known; a closed list."""
 
+OTHER_NAMES = {("initializers", "OrthogonalInitializer"): "Orthogonal"}
+"""(area, class name in files) -> the class's name here."""
+
 _builtin: dict[tuple[str, str], Any] = {}  # (area, class name) -> class
 _custom: dict[str, Any] = {}  # "package>Name" -> class or function
 _custom_names: dict[Any, str] = {}
@@ -61,9 +64,8 @@ def builtin(module: str) -> Callable[[T], T]:
 
 def _area(module: str) -> str:
     parts = [part for part in module.split(".") if part != "src"]
-    if len(parts) == 1 or parts[1] == "models":
-        return "models"
-    return parts[1]
+    known = [part for part in parts[1:] if part in PACKAGES]  # `keras.backend.x.optimizers` is one
+    return known[0] if known else "models" if len(parts) == 1 else parts[1]
 
 
 def register_keras_serializable(
@@ -375,6 +377,7 @@ def deserialize_keras_object(
         config: plain data.
         custom_objects: name -> class or function, for names that are not registered.
         safe_mode: must be True: code in a config is never run.
+        **kwargs: `module_objects`, a second table like `custom_objects`, from Keras 2.
 
     Raises:
         UnknownObjectError: for a class that is neither built in nor registered.
@@ -391,6 +394,7 @@ def deserialize_keras_object(
             "safe_mode=False is not offered: a file cannot bring code. Pass the functions and classes "
             "that it names as `custom_objects={...}`, or register them."
         )
+    custom_objects = {**(kwargs.get("module_objects") or {}), **(custom_objects or {})}
     if custom_objects:
         with CustomObjectScope(custom_objects):
             return deserialize_keras_object(config)
@@ -458,6 +462,11 @@ def _find_class(config: Mapping[str, Any]) -> Any:
         if found is not None:
             return found
     module = config.get("module")
+    if isinstance(registered, str) and registered.split(">")[-1] != class_name.split(">")[-1]:
+        raise UnknownObjectError(
+            f"The config names the class {class_name!r} and says that it is registered as "
+            f"{registered!r}, which nothing is. One of the two names is wrong, or was tampered with."
+        )
     if isinstance(module, str) and module.split(".")[0] in ("keras", "hornbeam"):
         found = builtin_class(_area(module), class_name)
         if found is not None:
@@ -473,6 +482,7 @@ def _find_class(config: Mapping[str, Any]) -> Any:
 
 def builtin_class(area: str, class_name: str) -> Any:
     """The built-in class of that name in an area ("layers", "losses", ...), or None."""
+    class_name = OTHER_NAMES.get((area, class_name), class_name)
     order = ("dtype_policies", "models", "layers") if area == "models" else (area,)
     for package in order:
         if (area, class_name) in _builtin:

@@ -1,0 +1,61 @@
+"""Files that stay for ever: of each Keras, and of each schema of our own.
+
+Each was written after one step of training, with what the model then predicted, and what it predicted
+after one more step on the same data, which takes the state of the optimizer.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import hornbeam
+
+CORPUS = Path(__file__).parent / "corpus"
+FILES = sorted(p for p in CORPUS.iterdir() if p.suffix in (".keras", ".h5"))
+BFLOAT16 = "mixed"
+
+
+def close(name):
+    return {"atol": 0.03, "rtol": 0.03} if BFLOAT16 in name else {"atol": 1e-5, "rtol": 1e-4}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: p.stem)
+def test_predictions_and_the_next_step(path):
+    expected = json.loads(path.with_suffix(".json").read_text())
+    dtype = "int32" if expected["int"] else "float32"
+    x = [np.array(v, dtype) for v in expected["x"]]
+    x = x if len(x) > 1 else x[0]
+    model = hornbeam.models.load_model(path)
+    limits = close(path.name)
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected["before"], **limits)
+    assert int(model.optimizer.iterations.numpy()) == 1
+    model.train_on_batch(x, np.array(expected["y"], "float32"))
+    np.testing.assert_allclose(model.predict(x, verbose=0), expected["after"], **limits)
+
+
+def test_the_corpus_has_every_generation():
+    stems = {path.stem.rpartition("_")[0] for path in FILES}
+    assert {
+        "keras_3.4.1",
+        "keras_3.8.0",
+        "keras_3.12.0",
+        "keras_3.15.1",
+        "tf_keras_2.21.0",
+    } <= stems
+    assert any(stem.startswith("hornbeam") for stem in stems)
+
+
+def test_files_of_a_later_schema_say_so(tmp_path):
+    from hornbeam.errors import CorruptFileError, UnsafeFileError
+    from hornbeam.saving import schema
+
+    assert sorted(schema.UPGRADERS) == list(range(1, schema.CURRENT))
+    with pytest.raises(UnsafeFileError, match=r"later Hornbeam.*pip install -U hornbeam"):
+        schema.upgrade({}, {"hornbeam_schema": schema.CURRENT + 1}, "x")
+    with pytest.raises(CorruptFileError, match="has the schema 'two'"):
+        schema.upgrade({}, {"hornbeam_schema": "two"}, "x")
+    with pytest.raises(CorruptFileError, match="no object"):
+        schema.upgrade({}, [], "x")
+    assert schema.upgrade({"a": 1}, {"hornbeam_version": "0.1"}, "x") == {"a": 1}
