@@ -13,9 +13,14 @@ import tensorflow as tf
 from tensorflow.python.autograph.core import config as autograph
 
 from hornbeam import tree
-from hornbeam.backends import tensorflow_arrays, tensorflow_compiled, tensorflow_windows
+from hornbeam.backends import (
+    tensorflow_arrays,
+    tensorflow_base,
+    tensorflow_compiled,
+    tensorflow_windows,
+)
 from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
-from hornbeam.backends.tensorflow_arrays import DTYPES, NAMES, sizes
+from hornbeam.backends.tensorflow_base import DTYPES, NAMES, sizes
 from hornbeam.errors import InputError
 
 raw = tf.raw_ops
@@ -35,10 +40,10 @@ class TensorFlowBackend(Backend):
         return (tf.Tensor,)
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        return tensorflow_arrays.asarray(x, dtype)
+        return tensorflow_base.asarray(x, dtype)
 
     def to_numpy(self, x: Array) -> Any:
-        return tensorflow_arrays.to_numpy(x)
+        return tensorflow_base.to_numpy(x)
 
     def is_concrete(self, x: Array) -> bool:
         return not tf.is_symbolic_tensor(x)
@@ -50,10 +55,10 @@ class TensorFlowBackend(Backend):
         return DTYPES.get(dtype, dtype)
 
     def shape(self, x: Array) -> tuple[Any, ...]:
-        return tensorflow_arrays.shape(x)
+        return tensorflow_base.shape(x)
 
     def cast(self, x: Array, dtype: str) -> Array:
-        return tensorflow_arrays.cast(x, dtype)
+        return tensorflow_base.cast(x, dtype)
 
     def getitem(self, x: Array, key: Any) -> Array:
         return tensorflow_arrays.getitem(x, key)

@@ -1,15 +1,9 @@
-"""TensorFlow's functions under NumPy's names and with NumPy's arguments: the array primitives.
-
-TensorFlow has kernels for some operations and dtypes and not for others, and in a graph that shows
-only when it runs.  So `widened` computes the small integers in 32 or 64 bits everywhere, eagerly and in
-graphs, and casts back, which gives the same numbers (arithmetic modulo a power of two).
-"""
+"""TensorFlow's functions under NumPy's names and with NumPy's arguments: the array primitives."""
 
 from __future__ import annotations
 
 import builtins
 import functools
-import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -18,8 +12,18 @@ import numpy as np
 import tensorflow as tf
 
 from hornbeam import dtypes
-from hornbeam.backends.dims import TracedDim, value_of
-from hornbeam.backends.numpy import to_array
+from hornbeam.backends.dims import value_of
+from hornbeam.backends.tensorflow_base import (
+    DTYPES,
+    asarray,
+    cast,
+    constant,
+    raw,
+    shape,
+    sizes,
+    widened,
+)
+from hornbeam.backends.tensorflow_elementwise import operands, primitives, truth
 from hornbeam.backends.tensorflow_indexing import (
     fancy_getitem,
     nonzero,
@@ -29,363 +33,8 @@ from hornbeam.backends.tensorflow_indexing import (
     take,
     take_along_axis,
 )
-from hornbeam.errors import UnsupportedError
 
 Array = Any
-raw = tf.raw_ops
-
-DTYPES: dict[str, Any] = {name: tf.as_dtype(name) for name in dtypes.ALL}
-NAMES: dict[Any, str] = {dtype: name for name, dtype in DTYPES.items()}
-REFUSALS: tuple[Any, ...] = (
-    tf.errors.InvalidArgumentError,
-    tf.errors.NotFoundError,
-    tf.errors.UnimplementedError,
-    TypeError,
-    ValueError,
-)
-"""How TensorFlow says that it has no kernel for a dtype."""
-
-_WIDER = {
-    tf.int8: tf.int32,
-    tf.uint8: tf.int32,
-    tf.int16: tf.int32,
-    tf.uint16: tf.int32,
-    tf.uint32: tf.int64,
-    tf.as_dtype("float8_e4m3fn"): tf.float32,
-    tf.as_dtype("float8_e5m2"): tf.float32,
-}
-_WIDER_IF_REFUSED = {tf.bfloat16: tf.float32, tf.float16: tf.float32, tf.uint64: tf.int64}
-
-
-def asarray(x: Any, dtype: str | None = None) -> Array:
-    """`x` as a tensor; NumPy arrays are copied, since nobody else may change a tensor's values."""
-    if isinstance(x, TracedDim):
-        x = x.scalar
-    if isinstance(x, (tf.Variable, tf.IndexedSlices)):
-        x = tf.convert_to_tensor(x)
-    if isinstance(x, tf.Tensor):
-        return x if dtype is None else cast(x, dtype)
-    if isinstance(x, (list, tuple)) and builtins.any(map(tf.is_tensor, x)):
-        x = tf.stack([asarray(item) for item in x])
-        return x if dtype is None else cast(x, dtype)
-    array = to_array(x, dtype)
-    if not array.dtype.isnative:
-        array = array.astype(array.dtype.newbyteorder("="))
-    return tf.constant(np.array(array) if array is x else array)
-
-
-def to_numpy(x: Array) -> Any:
-    """A copy of the values, on the host."""
-    values = x.numpy()
-    return values if isinstance(values, np.ndarray) else np.asarray(values)
-
-
-def cast(x: Array, dtype: str) -> Array:
-    """`x` in another dtype; of complex numbers the real part."""
-    target = DTYPES[dtype]
-    if x.dtype is target:
-        return x
-    if x.dtype.is_complex and not target.is_complex and target is not tf.bool:
-        x = tf.math.real(x)
-    if target is tf.string:
-        return tf.strings.as_string(x)
-    if x.dtype.is_floating and target.is_integer and target.size < 4:
-        x = raw.Cast(x=x, DstT=tf.int32)  # as C does it: modulo, not clipped
-    return raw.Cast(x=x, DstT=target)
-
-
-def shape(x: Array) -> tuple[Any, ...]:
-    """Ints, and a `TracedDim` for each size that is not known while tracing."""
-    known = tuple(x.shape)
-    if None not in known:
-        return known
-    sizes = tf.shape(x)
-    return tuple(TracedDim(sizes[i]) if n is None else n for i, n in enumerate(known))
-
-
-def sizes(shape: Any) -> Any:
-    """A shape as TensorFlow takes it: ints, or one tensor if some are traced."""
-    given = [value_of(n) for n in ((shape,) if np.ndim(shape) == 0 else shape)]
-    if not builtins.any(tf.is_tensor(n) for n in given):
-        return [int(n) for n in given]
-    return tf.stack([tf.cast(n, tf.int32) for n in given])
-
-
-# ------------------------------------------------------------------------ dtypes without kernels
-
-
-def widened(fn: Callable[..., Any], index: bool = False) -> Callable[..., Any]:
-    """`fn` for the dtypes that TensorFlow has no kernels for as well.
-
-    Args:
-        fn: a function of tensors, and of sequences of tensors.
-        index: whether its result counts places, and so has a dtype of its own.
-    """
-
-    @functools.wraps(fn)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        given = _dtype_of(args)
-        wider = _WIDER.get(given)
-        if wider is None:
-            try:
-                return fn(*args, **kwargs)
-            except REFUSALS:
-                wider = _WIDER_IF_REFUSED.get(given)
-                if wider is None:
-                    raise
-        out = fn(*[_as_wide(a, given, wider) for a in args], **kwargs)
-        if index:
-            return out
-        if isinstance(out, (tuple, list)):
-            return type(out)(_back(part, given, wider) for part in out)
-        return _back(out, given, wider)
-
-    return run
-
-
-def _dtype_of(args: Sequence[Any]) -> Any:
-    for arg in args:
-        if isinstance(arg, tf.Tensor):
-            return arg.dtype
-        if isinstance(arg, (list, tuple)) and arg and isinstance(arg[0], tf.Tensor):
-            return arg[0].dtype
-    return None
-
-
-def _as_wide(x: Any, given: Any, wider: Any) -> Any:
-    if isinstance(x, (list, tuple)):
-        return type(x)(_as_wide(item, given, wider) for item in x)
-    if not isinstance(x, tf.Tensor) or x.dtype is not given:
-        return x
-    if given is tf.uint64 and not tf.is_symbolic_tensor(x) and (x.numpy() >= 2**63).any():
-        raise UnsupportedError(
-            "The engine 'tensorflow' cannot compute this with uint64 numbers from 2**63 on."
-        )
-    return raw.Cast(x=x, DstT=wider)
-
-
-def _back(x: Any, given: Any, wider: Any) -> Any:
-    return raw.Cast(x=x, DstT=given) if isinstance(x, tf.Tensor) and x.dtype is wider else x
-
-
-# ------------------------------------------------------------------------------------- elementwise
-
-
-def _unary(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x: kernel(x=x)
-
-
-_UNARY: dict[str, Callable[..., Any]] = {
-    name: _unary(kernel)
-    for name, kernel in {
-        "negative": raw.Neg,
-        "exp": raw.Exp,
-        "expm1": raw.Expm1,
-        "log": raw.Log,
-        "log1p": raw.Log1p,
-        "sqrt": raw.Sqrt,
-        "square": raw.Square,
-        "reciprocal": raw.Reciprocal,
-        "sin": raw.Sin,
-        "cos": raw.Cos,
-        "tan": raw.Tan,
-        "arcsin": raw.Asin,
-        "arccos": raw.Acos,
-        "arctan": raw.Atan,
-        "sinh": raw.Sinh,
-        "cosh": raw.Cosh,
-        "tanh": raw.Tanh,
-        "arcsinh": raw.Asinh,
-        "arccosh": raw.Acosh,
-        "arctanh": raw.Atanh,
-        "floor": raw.Floor,
-        "ceil": raw.Ceil,
-        "round": raw.Round,
-        "sign": raw.Sign,
-        "erf": raw.Erf,
-        "erfinv": raw.Erfinv,
-        "lgamma": raw.Lgamma,
-    }.items()
-}
-
-
-def abs(x: Array) -> Array:
-    """Magnitudes of complex numbers; bools and unsigned integers are what they are."""
-    if x.dtype is tf.bool or x.dtype.is_unsigned:
-        return x
-    return tf.abs(x)
-
-
-def log2(x: Array) -> Array:
-    """Logarithm to the base 2."""
-    return tf.math.log(x) / tf.constant(math.log(2), x.dtype)
-
-
-def log10(x: Array) -> Array:
-    """Logarithm to the base 10."""
-    return tf.math.log(x) / tf.constant(math.log(10), x.dtype)
-
-
-def trunc(x: Array) -> Array:
-    """Towards zero."""
-    if not x.dtype.is_floating:
-        return x
-    return tf.where(x < 0, tf.math.ceil(x), tf.math.floor(x))
-
-
-def _of_parts(fn: Callable[..., Any], joined: Callable[..., Any]) -> Callable[..., Any]:
-    """A test of floats for complex numbers and integers too."""
-
-    def run(x: Array) -> Array:
-        if x.dtype.is_complex:
-            return joined(fn(tf.math.real(x)), fn(tf.math.imag(x)))
-        if not x.dtype.is_floating:
-            return fn(tf.cast(x, tf.float32))
-        return fn(x)
-
-    return run
-
-
-def _truth(x: Any) -> Array:
-    x = x if isinstance(x, tf.Tensor) else asarray(x)
-    return x if x.dtype is tf.bool else tf.cast(x, tf.bool)
-
-
-def logical_not(x: Array) -> Array:
-    """Whether a value is 0."""
-    return tf.logical_not(_truth(x))
-
-
-def bitwise_not(x: Array) -> Array:
-    """All bits turned round."""
-    return tf.logical_not(x) if x.dtype is tf.bool else tf.bitwise.invert(x)
-
-
-def real(x: Array) -> Array:
-    """The real part."""
-    return tf.math.real(x) if x.dtype.is_complex else x
-
-
-def imag(x: Array) -> Array:
-    """The imaginary part."""
-    return tf.math.imag(x) if x.dtype.is_complex else tf.zeros_like(x)
-
-
-def constant(value: Any, dtype: Any) -> Array:
-    """A number as a tensor."""
-    return tf.constant(bool(value) if dtype is tf.bool else value, dtype)
-
-
-def _operands(x: Any, y: Any) -> tuple[Any, Any]:
-    """Two tensors, of which one may have been given as a number."""
-    if not isinstance(x, tf.Tensor):
-        y, x = _operands(y, x)
-        return x, y
-    if isinstance(y, tf.Tensor):
-        return x, y
-    if isinstance(y, (int, float, complex, bool)):
-        if isinstance(y, complex) and not x.dtype.is_complex:
-            x = tf.cast(x, tf.complex128 if x.dtype is tf.float64 else tf.complex64)
-        elif isinstance(y, float) and not (x.dtype.is_floating or x.dtype.is_complex):
-            x = tf.cast(x, DTYPES[dtypes.floatx()])
-        return x, constant(y, x.dtype)
-    y = asarray(y)
-    return x, y
-
-
-def _binary(fn: Callable[..., Any], index: bool = False) -> Callable[..., Any]:
-    """`fn`, which wants two tensors, for a tensor and a number too, in any dtype."""
-
-    def of_tensors(x: Any, y: Any) -> Any:
-        return fn(*_operands(x, y))
-
-    wide = widened(of_tensors, index)
-
-    def run(x: Any, y: Any) -> Any:
-        if not isinstance(x, tf.Tensor) and not isinstance(y, tf.Tensor):
-            x = asarray(x)
-        return wide(x, y)
-
-    return run
-
-
-def _kernel_of_two(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, y: kernel(x=x, y=y)
-
-
-def _of_bools(
-    kernel: Callable[..., Any], of_bools: Callable[..., Any] | None
-) -> Callable[..., Any]:
-    """`kernel` for numbers; bools by `of_bools`, or as 0 and 1."""
-
-    def run(x: Array, y: Array) -> Array:
-        if x.dtype is tf.bool:
-            if of_bools is not None:
-                return of_bools(x, y)
-            x, y = tf.cast(x, tf.int32), tf.cast(y, tf.int32)
-        return kernel(x=x, y=y)
-
-    return run
-
-
-def _not_by_zero(kernel: Callable[..., Any]) -> Callable[..., Any]:
-    """Division of integers by 0 gives 0, as NumPy's does; TensorFlow stops the program."""
-
-    def run(x: Array, y: Array) -> Array:
-        if x.dtype.is_floating:
-            return kernel(x=x, y=y)
-        none = tf.equal(y, 0)
-        found = kernel(x=x, y=tf.where(none, tf.ones_like(y), y))
-        return tf.where(none, tf.zeros_like(found), found)
-
-    return run
-
-
-def divide(x: Array, y: Array) -> Array:
-    """Of floats and complex numbers."""
-    return raw.RealDiv(x=x, y=y)
-
-
-def power(x: Array, y: Array) -> Array:
-    """Integers take exponents from 0 on."""
-    return raw.Pow(x=x, y=y)
-
-
-_BINARY: dict[str, Callable[..., Any]] = {
-    "add": _of_bools(raw.AddV2, tf.logical_or),
-    "subtract": _kernel_of_two(raw.Sub),
-    "multiply": _of_bools(raw.Mul, tf.logical_and),
-    "divide": divide,
-    "floor_divide": _not_by_zero(raw.FloorDiv),
-    "mod": _not_by_zero(raw.FloorMod),
-    "power": power,
-    "maximum": _of_bools(raw.Maximum, tf.logical_or),
-    "minimum": _of_bools(raw.Minimum, tf.logical_and),
-    "arctan2": lambda x, y: raw.Atan2(y=x, x=y),
-    "bitwise_and": _of_bools(raw.BitwiseAnd, tf.logical_and),
-    "bitwise_or": _of_bools(raw.BitwiseOr, tf.logical_or),
-    "bitwise_xor": _of_bools(raw.BitwiseXor, tf.math.logical_xor),
-    "left_shift": _kernel_of_two(raw.LeftShift),
-    "nextafter": lambda x, y: raw.NextAfter(x1=x, x2=y),
-}
-_COMPARISONS: dict[str, Callable[..., Any]] = {
-    "equal": tf.math.equal,
-    "not_equal": tf.math.not_equal,
-    "less": _of_bools(raw.Less, None),
-    "less_equal": _of_bools(raw.LessEqual, None),
-    "greater": _of_bools(raw.Greater, None),
-    "greater_equal": _of_bools(raw.GreaterEqual, None),
-}
-_LOGICAL = {
-    "logical_and": tf.logical_and,
-    "logical_or": tf.logical_or,
-    "logical_xor": tf.math.logical_xor,
-}
-
-
-def _of_truths(fn: Callable[..., Any]) -> Callable[..., Any]:
-    return lambda x, y: fn(_truth(x), _truth(y))
-
 
 # -------------------------------------------------------------------------------------- reductions
 
@@ -424,12 +73,12 @@ def min(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
 
 def any(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether any value is not 0."""
-    return tf.reduce_any(_truth(x), _axes(axis), keepdims)
+    return tf.reduce_any(truth(x), _axes(axis), keepdims)
 
 
 def all(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
     """Whether no value is 0."""
-    return tf.reduce_all(_truth(x), _axes(axis), keepdims)
+    return tf.reduce_all(truth(x), _axes(axis), keepdims)
 
 
 def mean(x: Array, axis: Any = None, keepdims: bool = False) -> Array:
@@ -532,8 +181,8 @@ min_, max_ = builtins.min, builtins.max
 def where(condition: Any, x: Any, y: Any) -> Array:
     """Either may be a number."""
     if isinstance(x, tf.Tensor) or isinstance(y, tf.Tensor):
-        x, y = _operands(x, y)
-    return raw.SelectV2(condition=_truth(condition), t=x, e=y)
+        x, y = operands(x, y)
+    return raw.SelectV2(condition=truth(condition), t=x, e=y)
 
 
 # ------------------------------------------------------------------------------- indexing, ordering
@@ -542,16 +191,6 @@ def where(condition: Any, x: Any, y: Any) -> Array:
 def getitem(x: Array, key: Any) -> Array:
     """By NumPy's rules."""
     return fancy_getitem(x, key)
-
-
-def _last(fn: Callable[..., Any]) -> Callable[..., Any]:
-    """`fn` of the last axis, for any axis and for bools."""
-
-    def run(x: Array, axis: int = -1) -> Array:
-        out = fn(_counted(x), axis)
-        return tf.cast(out, tf.bool) if x.dtype is tf.bool and out.dtype is tf.int32 else out
-
-    return run
 
 
 def sort(x: Array, axis: int = -1) -> Array:
@@ -708,22 +347,13 @@ _SCATTERED = ("add", "set", "max", "min", "multiply")
 
 
 def _namespace() -> SimpleNamespace:
-    """All of the above by NumPy's names."""
-    everywhere = """abs log2 log10 trunc bitwise_not sum prod max min mean sort cumsum cumprod matmul
-    einsum""".split()
-    plain = """logical_not real imag any all reshape transpose broadcast_to concatenate stack
-    expand_dims squeeze flip pad where getitem zeros ones full arange""".split()
-    found: dict[str, Any] = {name: globals()[name] for name in plain}
+    """All primitives by NumPy's names."""
+    everywhere = "sum prod max min mean sort cumsum cumprod matmul einsum".split()
+    plain = """any all reshape transpose broadcast_to concatenate stack expand_dims squeeze flip pad
+    where getitem zeros ones full arange""".split()
+    found: dict[str, Any] = primitives()
+    found |= {name: globals()[name] for name in plain}
     found |= {name: widened(globals()[name]) for name in everywhere}
-    found |= {name: widened(fn) for name, fn in _UNARY.items()}
-    found |= {name: _binary(fn) for name, fn in _BINARY.items()}
-    found |= {name: _binary(fn, index=True) for name, fn in _COMPARISONS.items()}
-    found |= {name: _of_truths(fn) for name, fn in _LOGICAL.items()}
-    found["right_shift"] = _binary(_kernel_of_two(raw.RightShift))
-    found["isnan"] = widened(_of_parts(tf.math.is_nan, tf.logical_or))
-    found["isinf"] = widened(_of_parts(tf.math.is_inf, tf.logical_or))
-    found["isfinite"] = widened(_of_parts(tf.math.is_finite, tf.logical_and))
-    found["conj"] = lambda x: tf.math.conj(x) if x.dtype.is_complex else x
     found |= {f"scatter_{how}": widened(functools.partial(scatter, how)) for how in _SCATTERED}
     found |= {"take": take, "take_along_axis": take_along_axis, "nonzero": nonzero}
     found |= {"slice": slice_window, "slice_update": slice_update}
@@ -732,7 +362,6 @@ def _namespace() -> SimpleNamespace:
         "argmin": widened(_arg(tf.argmin), index=True),
         "argsort": widened(argsort, index=True),
         "searchsorted": widened(searchsorted, index=True),
-        "make_complex": tf.complex,
         "bitcast": _bitcast,
         "cholesky": tf.linalg.cholesky,
         "qr": _qr,

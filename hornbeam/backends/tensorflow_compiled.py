@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from hornbeam import tree
-from hornbeam.backends.tensorflow_arrays import asarray
+from hornbeam.backends.tensorflow_base import asarray
 
 Array = Any
 
@@ -219,10 +219,10 @@ def cond_in_graph(predicate: Array, true_fn: Any, false_fn: Any) -> Any:
 
         return run
 
-    return found_of(found, tf.cond(predicate, flat(true_fn), flat(false_fn)))
+    return _joined(found, tf.cond(predicate, flat(true_fn), flat(false_fn)))
 
 
-def found_of(found: list[Any], tensors: Any) -> Any:
+def _joined(found: list[Any], tensors: Any) -> Any:
     """A flat result in the structure that was noted while it was traced."""
     return found[0](tf.nest.flatten(tensors))
 
@@ -239,6 +239,6 @@ def vectorized(fn: Callable[..., Any]) -> Callable[..., Any]:
             found.append(put_back)
             return out
 
-        return found_of(found, tf.vectorized_map(row, arrays))
+        return _joined(found, tf.vectorized_map(row, arrays))
 
     return mapped
