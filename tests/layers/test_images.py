@@ -346,7 +346,9 @@ def test_compiled_calls_draw_anew_and_what_eager_ones_draw(kind: str, engine: st
             expected = to_numpy(other(inputs, training=True))
             np.testing.assert_allclose(found[-1], expected, rtol=1e-3, atol=1e-2)
         if hasattr(compiled, "compilations"):
-            assert compiled.compilations() == 1
+            before = compiled.compilations()  # an engine may tell boxes from what steps return
+            compiled(state, inputs)
+            assert compiled.compilations() == before <= 2
     if kind != "RandomFlip":
         assert (found[0] != found[1]).any()
 
@@ -537,3 +539,27 @@ def test_mistakes_are_named(mistake: str) -> None:
     run, message = MISTAKES[mistake]
     with hornbeam.use_backend("numpy"), pytest.raises(ValueError, match=message):
         run(hornbeam.layers)
+
+
+@pytest.mark.skipif("tensorflow" not in ENGINES, reason="the engine is not here")
+@pytest.mark.parametrize("kind", ["RandomRotation", "RandomCrop", "CenterCrop"])
+def test_layers_run_in_pipelines_of_tf_data(kind: str) -> None:
+    import tensorflow as tf
+
+    layer = make(kind, *ALL[kind], **seeded(kind))  # on another engine
+    dataset = tf.data.Dataset.from_tensor_slices(IMAGES).batch(2)
+    dataset = dataset.map(lambda x: layer(x, training=True))
+    first, second = (next(iter(dataset)).numpy() for _ in range(2))
+    assert first.shape == layer.compute_output_shape(IMAGES.shape)
+    assert (first == second).all() == (kind in NOT_RANDOM)
+
+
+@pytest.mark.skipif("torch" not in ENGINES, reason="the engine is not here")
+def test_layers_run_in_loaders_of_torch() -> None:
+    import torch
+
+    layer = make("RandomFlip", seed=1)
+    loader = torch.utils.data.DataLoader(list(torch.asarray(IMAGES)), batch_size=2)
+    (found,) = (layer(batch) for batch in loader)
+    assert isinstance(found, torch.Tensor)
+    np.testing.assert_array_equal(np.sort(found.numpy(), None), np.sort(IMAGES, None))

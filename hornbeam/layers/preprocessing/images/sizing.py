@@ -151,6 +151,8 @@ class Resizing(_Sized):
         )
 
     def _resized(self, images: Any, interpolation: str, fill_value: float) -> Any:
+        if "int" in ops.dtype(images):
+            fill_value = int(fill_value)
         return ops.image.resize(
             images,
             (self.height, self.width),
