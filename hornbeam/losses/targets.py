@@ -91,6 +91,22 @@ def refuse_class_numbers(loss: Any, y_true: Any, num_outputs: int | None) -> Non
         )
 
 
+def check_probabilities(name: str, y_true: Any) -> None:
+    """Raise InputError unless the NumPy array `y_true` lies in [0, 1]; NaN is another matter."""
+    if y_true.dtype.kind not in "biuf":
+        raise InputError(
+            f"{name!r} takes targets 0 and 1, got dtype {y_true.dtype}. Encode the labels first, as in "
+            "`y = (labels == 'yes').astype('float32')`."
+        )
+    if y_true.size and (np.nanmin(y_true) < -1e-3 or np.nanmax(y_true) > 1 + 1e-3):
+        raise InputError(
+            f"{name!r} takes targets 0 and 1 (or probabilities), got targets from "
+            f"{float(np.nanmin(y_true)):g} to {float(np.nanmax(y_true)):g}. Subtract what they begin "
+            "with; for -1 and 1 there is 'hinge'; for more than two classes "
+            "'sparse_categorical_crossentropy'."
+        )
+
+
 def check_targets_of(loss: Any, y_true: Any, num_outputs: int | None) -> None:
     """Check the targets of a loss made of one of the functions that know what they take."""
     fn = getattr(loss, "fn", None)
@@ -98,6 +114,8 @@ def check_targets_of(loss: Any, y_true: Any, num_outputs: int | None) -> None:
         return
     if fn.__name__ in ("categorical_crossentropy", "categorical_focal_crossentropy"):
         refuse_class_numbers(loss, y_true, num_outputs)
+    elif fn.__name__ in ("binary_crossentropy", "binary_focal_crossentropy"):
+        check_probabilities(loss.name, y_true)
     elif fn.__name__ in (
         "sparse_categorical_crossentropy",
         "categorical_generalized_cross_entropy",

@@ -43,6 +43,20 @@ def check_targets(loss: CompiledLoss | None, y: Any) -> None:
             raise InputError(f"Output {name!r}: {error}") from None
 
 
+def check_outputs(model: Any) -> None:
+    """Warn of outputs that cannot learn: softmax over a single unit is always 1."""
+    graph_outputs = getattr(model, "outputs", None) if hasattr(model, "_graph") else None
+    for tensor in graph_outputs or ():
+        layer = getattr(getattr(tensor, "_node", None), "operation", None)
+        applied = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__)
+        if applied.lower() == "softmax" and len(tensor.shape) and tensor.shape[-1] == 1:
+            warnings.warn(
+                f"Layer {layer.name!r} applies softmax to a single unit, which is always 1, so nothing "
+                "is learned. Use a sigmoid for two classes, or one unit per class.",
+                stacklevel=5,
+            )
+
+
 def _host(target: Any) -> Any:
     if isinstance(target, np.ndarray):
         return target
@@ -74,8 +88,8 @@ class NanWatch:
                     f"Model {self.model.name!r}: {key} is {value} in epoch {epoch + 1}. "
                     + (f"{found} " if found else "")
                     + "Look for NaN or infinite values in the data, a learning rate that is too high, "
-                    "or a logarithm or division near zero; the `TerminateOnNaN` callback stops training at "
-                    "once, `utils.find_non_finite` looks at any batch.",
+                    "or a logarithm or division near zero; the `TerminateOnNaN` callback stops training "
+                    "at once, `utils.find_non_finite` looks at any batch.",
                     stacklevel=4,
                 )
                 return

@@ -19,7 +19,7 @@ from hornbeam.backends import registry
 from hornbeam.callbacks import Callback, CallbackList, ProgbarLogger, RunCheckpoint
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
-from hornbeam.training.checks import NanWatch, check_targets
+from hornbeam.training.checks import NanWatch, check_outputs, check_targets
 from hornbeam.training.data import ArrayData, is_array_like, make_data, train_validation_split
 from hornbeam.training.data.tables import SparseRows
 from hornbeam.training.logs import Logs, to_host
@@ -97,6 +97,7 @@ def fit(
         listeners = _callback_list(callbacks, model, progress, data, epochs)
         progress = _unless_shown(progress, listeners)
         listeners.params["do_validation"] = validation is not None
+        check_outputs(model)
         run = Run(model, data, listeners)
         listeners.set_params({**listeners.params, "resuming": run.look(initial_epoch)})
         try:

@@ -53,7 +53,7 @@ def make_data(
             x,
             y,
             sample_weight,
-            batch_size=batch_size or 32,
+            batch_size=32 if batch_size is None else batch_size,
             shuffle=shuffle,
             class_weight=class_weight,
             steps=steps,
