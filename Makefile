@@ -6,6 +6,7 @@
 #   make test-resume   kill a run at every step on every engine, and 50 times within a save
 #   make isolated  the public surface with JAX alone, and with PyTorch alone (part of `make test`)
 #   make support   write docs/support.md, the table of what each engine does, from the tests
+#   make fuzz    damage files and kill saves for a long time
 #   make lint    the first half of `make test`
 #   make format  let ruff fix and format what it can
 #   make lines   code lines per package and per backend
@@ -43,6 +44,10 @@ support: $(VENV)/.dev
 
 test-resume: $(VENV)/.dev
 	HORNBEAM_TEST_EVERY_STEP=1 $(BIN)/python -m pytest tests/training/test_resume.py $(ARGS)
+
+fuzz: $(VENV)/.dev
+	HORNBEAM_KILLS=1000 HORNBEAM_MUTATIONS=20000 HORNBEAM_FLIP_STEP=1 HORNBEAM_FUZZ_SEED=$$(date +%s) \
+		$(BIN)/python -m pytest tests/saving/test_integrity.py $(ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

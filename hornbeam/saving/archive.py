@@ -217,8 +217,9 @@ class ArchiveReader:
             NotImplementedError,
         ) as error:
             raise CorruptFileError(f"{source!r} is not a `.keras` archive: {error}.") from None
-        if comment:
-            raise UnsafeFileError(f"{source!r} has a comment behind its directory.")
+        file.seek(-END.size, io.SEEK_END)
+        if comment or file.read(4) != b"PK\5\6":
+            raise UnsafeFileError(f"{source!r} has bytes behind its directory.")
         self._check_names([info.filename for info in infos], allowed)
         position = 0
         self._places: dict[str, tuple[zipfile.ZipInfo, int]] = {}

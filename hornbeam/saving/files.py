@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from hornbeam._version import __version__
-from hornbeam.errors import CorruptFileError, InputError
+from hornbeam.errors import CorruptFileError, FileError, InputError, UnsupportedError
 from hornbeam.saving import hdf5, json_format, legacy, legacy_h5, schema
 from hornbeam.saving.archive import ArchiveReader, ArchiveWriter
 from hornbeam.saving.atomic import atomic_write
@@ -163,11 +163,13 @@ def _reported(source: str) -> Iterator[None]:
     """A config of the wrong form ends in an error about the file, whatever it met on its way."""
     try:
         yield
+    except (FileError, UnsupportedError, NotImplementedError):
+        raise
     except (
         AttributeError,
-        KeyError,
-        IndexError,
+        LookupError,
         TypeError,
+        ValueError,
         AssertionError,
         RecursionError,
     ) as error:

@@ -19,7 +19,7 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.compat.renames import accept_old_words
-from hornbeam.errors import CorruptFileError, UnknownObjectError, suggest
+from hornbeam.errors import CorruptFileError, UnknownObjectError, UnsafeFileError, suggest
 
 T = TypeVar("T")
 
@@ -377,7 +377,6 @@ def deserialize_keras_object(
         config: plain data.
         custom_objects: name -> class or function, for names that are not registered.
         safe_mode: must be True: code in a config is never run.
-        **kwargs: `module_objects`, a second table like `custom_objects`, from Keras 2.
 
     Raises:
         UnknownObjectError: for a class that is neither built in nor registered.
@@ -394,7 +393,6 @@ def deserialize_keras_object(
             "safe_mode=False is not offered: a file cannot bring code. Pass the functions and classes "
             "that it names as `custom_objects={...}`, or register them."
         )
-    custom_objects = {**(kwargs.get("module_objects") or {}), **(custom_objects or {})}
     if custom_objects:
         with CustomObjectScope(custom_objects):
             return deserialize_keras_object(config)
@@ -496,8 +494,17 @@ def builtin_class(area: str, class_name: str) -> Any:
 
 def _rebuild(kind: Any, config: Mapping[str, Any]) -> Any:
     inner = config["config"]
+    if inner is None:
+        return kind()
     if not isinstance(inner, Mapping):
-        return kind(inner) if inner is not None else kind()
+        raise CorruptFileError(
+            f"The config of a {config['class_name']} must be an object, got {inner!r:.80}."
+        )
+    if isinstance(inner.get("vocabulary"), str):
+        raise UnsafeFileError(
+            f"The config of a {config['class_name']} names the file {inner['vocabulary']!r:.80} for its "
+            "vocabulary; a config may only hold the words themselves."
+        )
     obj = kind.from_config(dict(inner))
     build_config = config.get("build_config")
     if build_config and hasattr(obj, "build_from_config") and not getattr(obj, "built", True):
