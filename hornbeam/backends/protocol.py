@@ -252,6 +252,16 @@ class Backend:
         """What runs a module of the engine's own on given values, for a layer around it."""
         raise self.unsupported("modules as layers")
 
+    def load_program(self, path: str) -> Any:
+        """A program that the engine has saved in a folder, for a layer around it.
+
+        It has ``variables``, a list of what boxes hold, and ``endpoint(name)``, a function of arrays.
+        """
+        raise UnsupportedError(
+            f"The engine {self.name!r} cannot load a SavedModel: make the layer after "
+            "`hornbeam.config.set_backend('tensorflow')`."
+        )
+
     pure_functions: ClassVar[bool] = False
     """Whether functions of the engine's own arrays are pure, so that layers can be made of them."""
 

@@ -17,6 +17,7 @@ from hornbeam.backends import (
     tensorflow_arrays,
     tensorflow_base,
     tensorflow_compiled,
+    tensorflow_programs,
     tensorflow_windows,
 )
 from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
@@ -89,6 +90,12 @@ class TensorFlowBackend(Backend):
 
     def unbox(self, held: Array) -> Array:
         return self.read(held)
+
+    def load_program(self, path: str) -> tensorflow_programs.Program:
+        return tensorflow_programs.Program(path)
+
+    def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:
+        return tensorflow_programs.shapes_of(fn, *specs)
 
     def outside(self) -> AbstractContextManager[Any]:
         return tf.init_scope()  # type: ignore[no-any-return]

@@ -30,6 +30,7 @@ from .core.reversible_embedding import ReversibleEmbedding
 from .core.wrapper import Wrapper
 from .foreign.functions import FlaxLayer, JaxLayer
 from .foreign.modules import TorchModuleWrapper
+from .foreign.saved_model import TFSMLayer
 from .input_spec import InputSpec
 from .layer import Layer
 from .merging.concatenate import Concatenate, Dot, concatenate, dot
@@ -323,6 +324,7 @@ __all__ = [
     "StackedRNNCells",
     "StringLookup",
     "Subtract",
+    "TFSMLayer",
     "TextVectorization",
     "TimeDistributed",
     "TorchModuleWrapper",
