@@ -362,8 +362,11 @@ def test_the_package_is_imported_quickly_and_without_an_engine() -> None:
 def test_specs_take_what_calls_take() -> None:
     import inspect
 
-    for kind in (hornbeam.layers.Attention, hornbeam.layers.Add, hornbeam.layers.Permute):
+    for kind in (hornbeam.layers.Add, hornbeam.layers.Permute, hornbeam.layers.MultiHeadAttention):
         assert inspect.signature(kind.compute_output_spec) == inspect.signature(kind.call)
+    pair = [hornbeam.KerasTensor((None, 3, 4)), hornbeam.KerasTensor((None, 5, 4))]
+    found = hornbeam.layers.Attention().compute_output_spec(pair, None, True)
+    assert [x.shape for x in found] == [(None, 3, 4), (None, 3, 5)]
     found = hornbeam.layers.Dense(3).compute_output_spec(hornbeam.KerasTensor((None, 4)))
     assert found.shape == (None, 3)
 

@@ -58,6 +58,26 @@ class Attention(Layer):
             self.seed_generator = SeedGenerator(seed)
         self.supports_masking = True
 
+    def compute_output_spec(
+        self,
+        inputs: Any,
+        mask: Any = None,
+        return_attention_scores: bool = False,
+        training: bool | None = None,
+        use_causal_mask: bool = False,
+    ) -> Any:
+        """The symbolic output for symbolic inputs; what `call` gives for them."""
+        return Layer.compute_output_spec(
+            self,
+            inputs,
+            mask=mask,
+            return_attention_scores=return_attention_scores,
+            training=training,
+            use_causal_mask=use_causal_mask,
+        )
+
+    compute_output_spec.as_called = True  # type: ignore[attr-defined]
+
     def build(self, input_shape: Any) -> None:
         """Make the scalars."""
         _checked(self, input_shape)
