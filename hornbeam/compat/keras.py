@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import hornbeam
 from hornbeam.compat.paths import MODULES, OLD, PLACES, lookup, resolve
 from hornbeam.errors import InputError
 
@@ -31,6 +32,9 @@ KERAS_VERSION = "3.15.1"
 
 SOURCE: dict[str, str] = {
     "api_export.keras_export": "hornbeam.compat.source.keras_export",
+    "backend.compute_output_spec": "hornbeam.compat.source.compute_output_spec",
+    "backend.get_keras_mask": "hornbeam.layers.call_context.get_mask",
+    "backend.set_keras_mask": "hornbeam.layers.call_context.set_mask",
     "backend.common.backend_utils.canonicalize_axis": "hornbeam.compat.source.canonicalize_axis",
     "saving.serialization_lib.deserialize_keras_object": "hornbeam.saving.deserialize_keras_object",
     "saving.serialization_lib.serialize_keras_object": "hornbeam.saving.serialize_keras_object",
@@ -94,6 +98,8 @@ def _split(dotted: str) -> tuple[str, str]:
 
 def _names_of(dotted: str) -> list[str]:
     """What a star-import of ``keras.<dotted>`` brings: the public names of its area."""
+    if not dotted:
+        return sorted({*hornbeam.__all__, *MODULES} - {*PRIVATE, "engine"})
     area, module = _split(dotted)
     area = _split(module)[0] if area == "src" else area
     for place in PLACES.get(area, (f"hornbeam.{area}" if area else "hornbeam",)):
@@ -114,6 +120,8 @@ def _name_in(dotted: str, name: str) -> Any:
         return module_of(inner)
     if not dotted:
         return _top(name)
+    if dotted in PUBLIC:
+        return resolve(f"hornbeam.{dotted}.{name}")
     return lookup(area, module, name)
 
 
@@ -140,8 +148,6 @@ def _source(dotted: str, name: str) -> Any:
             return resolve(f"{place}.{name}")
         except AttributeError:
             continue
-    if _is_deeper(dotted, name):
-        return module_of(f"src.{inner}")
     raise AttributeError(f"module 'keras.src.{dotted}' has no attribute {name!r}")
 
 

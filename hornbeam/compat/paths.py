@@ -17,11 +17,13 @@ MODULES: dict[str, str] = {
     "activations": "",
     "applications": (
         "densenet imagenet_utils inception_resnet_v2 inception_v3 mobilenet mobilenet_v2 nasnet resnet "
-        "resnet50 resnet_v2 vgg16 vgg19 xception audio_conv_utils music_tagger_crnn"
+        "resnet50 resnet_v2 vgg16 vgg19 xception audio_conv_utils music_tagger_crnn convnext "
+        "efficientnet efficientnet_v2 mobilenet_v3"
     ),
     "backend": "",
     "callbacks": "callbacks tensorboard_v1 tensorboard_v2",
     "constraints": "",
+    "distribution": "",
     "datasets": "boston_housing cifar cifar10 cifar100 fashion_mnist imdb mnist reuters",
     "engine": (
         "base_layer input_layer network saving sequential topology training training_arrays "
@@ -50,6 +52,8 @@ MODULES: dict[str, str] = {
 
 SEPARATE = ("applications", "datasets", "preprocessing")
 """Areas whose modules are worlds of their own, in which the same name is different things."""
+
+OF_APPLICATIONS = ("decode_predictions", "preprocess_input")
 
 PLACES: dict[str, tuple[str, ...]] = {
     "backend": ("hornbeam.compat.backend", "hornbeam.backend"),
@@ -208,6 +212,13 @@ GONE: dict[str, dict[str, str]] = {
         "BaseLogger": "logs are averaged over the epoch anyway",
         "ProgbarLogger": "the progress bar is a matter of `fit(verbose=...)`",
     },
+    "distribution": dict.fromkeys(
+        (
+            "DataParallel DeviceMesh LayoutMap ModelParallel TensorLayout distribute_tensor "
+            "distribution get_device_count initialize list_devices set_distribution"
+        ).split(),
+        "Hornbeam trains on one device so far",
+    ),
     "datasets": {"cifar.load_batch": "use `hornbeam.datasets.cifar10.load_data`"},
     "engine": {
         **dict.fromkeys(("GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer").split(), _ENQUEUE),
@@ -259,7 +270,7 @@ GONE: dict[str, dict[str, str]] = {
     },
     "regularizers": {"EigenvalueRegularizer": "write a `regularizers.Regularizer` with `__call__`"},
     "utils": {
-        "multi_gpu_model": "give the model to `fit` under a `hornbeam.distribution.DataParallel`",
+        "multi_gpu_model": "Hornbeam trains on one device so far; Keras 3 has DataParallel for this",
         **dict.fromkeys(
             (
                 "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer get_index init_pool "
@@ -383,6 +394,8 @@ def lookup(area: str, module: str, name: str) -> Any:
         return resolve(OLD[area][name])
     if own in GONE.get(area, {}):
         return Gone(f"keras.{area}.{own}", GONE[area][own])
+    if area == "applications" and (name[0].isupper() or name in OF_APPLICATIONS):
+        return Gone(f"keras.applications.{own}", "Hornbeam does not have this architecture")
     raise AttributeError(f"module 'keras.{dotted}' has no attribute {name!r}")
 
 

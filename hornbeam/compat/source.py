@@ -43,6 +43,26 @@ def canonicalize_axis(axis: int, num_dims: int) -> int:
     return axis % num_dims
 
 
+def compute_output_spec(fn: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What `fn` returns for symbolic tensors, which have a shape and a dtype only.
+
+    Args:
+        fn: the function.
+        *args: its arguments.
+        **kwargs: its arguments.
+
+    Example:
+
+    >>> import hornbeam
+    >>> compute_output_spec(hornbeam.ops.sum, hornbeam.KerasTensor((2, 3)), axis=1).shape
+    (2,)
+    """
+    from hornbeam.backends.symbolic import not_recording
+
+    with not_recording():
+        return fn(*args, **kwargs)
+
+
 def default(method: T) -> T:
     """A mark on methods that were not overridden; without effect.
 
@@ -54,4 +74,4 @@ def default(method: T) -> T:
     return method
 
 
-__all__ = ["canonicalize_axis", "default", "keras_export"]
+__all__ = ["canonicalize_axis", "compute_output_spec", "default", "keras_export"]

@@ -152,6 +152,16 @@ class Model(OldModel, Trainer, Layer):
         return self._symbolic_ends()[0]
 
     @property
+    def input(self) -> Any:
+        """The symbolic input; a list if there are several."""
+        return self.inputs[0] if len(self.inputs) == 1 else self.inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output; a list if there are several."""
+        return self.outputs[0] if len(self.outputs) == 1 else self.outputs
+
+    @property
     def outputs(self) -> list[KerasTensor]:
         """The symbolic outputs, flat."""
         return self._symbolic_ends()[1]
