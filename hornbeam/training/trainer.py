@@ -110,6 +110,10 @@ class Trainer:
             "jit_compile": jit_compile,
         }
         self.optimizer = optimizers.get(optimizer)
+        policy = getattr(getattr(self, "dtype_policy", None), "name", "")
+        if auto_scale_loss and policy == "mixed_float16" and self.optimizer is not None:
+            if not isinstance(self.optimizer, optimizers.LossScaleOptimizer):
+                self.optimizer = optimizers.LossScaleOptimizer(self.optimizer)
         names = self._output_names_or_none()
         self._compile_loss = None if loss is None else CompiledLoss(loss, loss_weights, names)
         self._compile_metrics = None
