@@ -36,6 +36,12 @@ def parser() -> argparse.ArgumentParser:
     )
     convert.add_argument("--overwrite", action="store_true", help="replace TARGET if it exists")
 
+    migrate = commands.add_parser(
+        "migrate", help="show, or write, programs for older versions of Keras in today's spelling"
+    )
+    migrate.add_argument("files", nargs="+", metavar="FILE", help="a program in Python")
+    migrate.add_argument("--write", action="store_true", help="change the files")
+
     commands.add_parser("doctor", help="show engines, devices, and what is missing")
     return top
 
@@ -56,6 +62,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hornbeam.cli.convert import convert_file
 
             return convert_file(given.source, given.target, given.model, given.overwrite)
+        if given.command == "migrate":
+            from hornbeam.cli.migrate import migrate_files
+
+            return migrate_files(given.files, given.write)
         from hornbeam.cli.doctor import report
 
         return report()
