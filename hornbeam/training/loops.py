@@ -315,9 +315,10 @@ def _fused_epoch(
     order = data.order(epoch)
     on_device = backend.asarray(order)
     many = model._fused_steps(kind, spec, data.batch_size)
-    steps, chunk = data.rows // data.batch_size, 1
+    steps = data.rows // data.batch_size
     done, logs = _begun(run, epoch)
     patience = 0.1 if progress.live else 1.0  # seconds between two looks at the clock
+    chunk = many.quick.get(patience, 1)
     while done < steps:
         began = time.perf_counter()
         stop = None if run is None else run.steps_until_stop()
@@ -330,6 +331,7 @@ def _fused_epoch(
             backend.synchronize(logs)
             if time.perf_counter() - began < patience:
                 chunk *= 4
+                many.quick[patience] = chunk
             progress.update(done, logs)
     rest = order[steps * data.batch_size :]
     if len(rest) and done == steps:

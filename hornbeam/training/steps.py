@@ -190,6 +190,7 @@ class FusedSteps(_Compiled):
         self.backend = backend
         self.batch_size = batch_size
         self.jit_compile = jit_compile
+        self.quick: dict[float, int] = {}  # seconds -> how many steps at once take no longer
         self._keys: list[str] | None = None
         self._run = self._compile()
 
