@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hornbeam.backends.dims import TracedDim
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
@@ -159,6 +160,8 @@ def _ends(size: Any, indices_or_sections: Any, even: bool) -> list[Any]:
             f"An axis of size {size} cannot be split into {sections} equal parts; give the places to "
             "cut at as a list, or use `array_split`."
         )
+    if isinstance(size, TracedDim) and not even:
+        size = int(size)  # an error: where the larger parts end depends on the size
     if not isinstance(size, int):
         return [(size // sections) * (i + 1) for i in range(sections)]
     small, larger = divmod(size, sections)
