@@ -288,6 +288,18 @@ class TorchBackend(Backend):
             return torch.log_softmax(x, axis)
         return COMPOSITIONS["log_softmax"](self, x, axis)
 
+    def sparse_categorical_crossentropy(
+        self, target: Array, output: Array, from_logits: bool = False, axis: int = -1
+    ) -> Array:
+        """Picks the logarithms in one kernel, where the composition takes ten steps."""
+        if target.ndim == output.ndim and target.shape[-1] == 1:
+            target = target.squeeze(-1)
+        last = output.ndim > 0 and axis in (-1, output.ndim - 1)
+        if not last or target.shape != output.shape[:-1]:
+            compose = COMPOSITIONS["sparse_categorical_crossentropy"]
+            return compose(self, target, output, from_logits, axis)
+        return torch_overrides.sparse_crossentropy(target, output, from_logits)
+
     def layer_normalization(
         self,
         x: Array,

@@ -14,9 +14,13 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
+from hornbeam import settings
+
 Array = Any
 FAR = -0.7 * 3.4e38
 """What is added to the logits of what is masked, as in the composition."""
+
+NO_CLASS = -100
 
 _TRANSPOSED: tuple[Any, ...] = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
 
@@ -72,6 +76,27 @@ def normalized(
     moved = x.movedim(axis, 1)
     out = F.batch_norm(moved, mean, variance, scale, offset, False, 0.0, epsilon)
     return out.movedim(1, axis)
+
+
+def sparse_crossentropy(target: Array, output: Array, from_logits: bool) -> Array:
+    """-log(p[target]) along the last axis, 0 where there is no such class.
+
+    Args:
+        target: class numbers, of the shape of `output` without its last axis.
+        output: probabilities, or logits.
+        from_logits: which of both.
+    """
+    classes = output.shape[-1]
+    if from_logits:
+        logs = torch.log_softmax(output, -1)
+    else:
+        edge = settings.epsilon()
+        logs = torch.log((output / output.sum(-1, keepdim=True)).clamp(edge, 1 - edge))
+    place = target.to(torch.int64)
+    place = torch.where((place >= 0) & (place < classes), place, NO_CLASS)
+    rows = logs.reshape(-1, classes)
+    found = F.nll_loss(rows, place.reshape(-1), reduction="none", ignore_index=NO_CLASS)
+    return found.reshape(target.shape)
 
 
 def attention(

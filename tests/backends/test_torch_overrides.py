@@ -97,6 +97,29 @@ def test_batch_normalization(axis: int, shape: tuple[int, ...], scaled: bool) ->
     compare("batch_normalization", moments, axis, *rest, epsilon=0.1)
 
 
+@pytest.mark.parametrize("from_logits", [False, True])
+@pytest.mark.parametrize("shape", [(4,), (3, 4), (2, 3, 4)])
+@pytest.mark.parametrize("column", [False, True])
+def test_sparse_crossentropy(from_logits: bool, shape: tuple[int, ...], column: bool) -> None:
+    output = random(*shape) if from_logits else torch.softmax(random(*shape), -1) * 2
+    target = torch.tensor(RNG.integers(-1, 6, shape[:-1]), dtype=torch.int32)  # some do not exist
+    if column:
+        target = target[..., None]
+
+    def run(fn: Any) -> list[Any]:
+        def loss(values: list[Any]) -> Any:
+            out = fn(target, values[0], from_logits)
+            return (out * torch.cos(out.detach())).sum(), out
+
+        (_, out), grads = B.value_and_grad(loss, [output])
+        return [out, *grads]
+
+    name = "sparse_categorical_crossentropy"
+    ours, theirs = run(getattr(B, name)), run(lambda *a: COMPOSITIONS[name](B, *a))
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2)])
 @pytest.mark.parametrize("extra", ["", "mask", "bias", "both"])
