@@ -47,7 +47,7 @@ def check_outputs(model: Any) -> None:
     """Warn of outputs that cannot learn: softmax over a single unit is always 1."""
     graph_outputs = getattr(model, "outputs", None) if hasattr(model, "_graph") else None
     for tensor in graph_outputs or ():
-        layer = getattr(getattr(tensor, "_node", None), "operation", None)
+        layer: Any = getattr(getattr(tensor, "_node", None), "operation", None)
         applied = getattr(getattr(layer, "activation", None), "__name__", type(layer).__name__)
         if applied.lower() == "softmax" and len(tensor.shape) and tensor.shape[-1] == 1:
             warnings.warn(

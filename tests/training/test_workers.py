@@ -51,6 +51,8 @@ def test_endless_data_needs_steps():
             return X[i % 3 : i % 3 + 3], X[i % 3 : i % 3 + 3].sum(1)
 
     assert len(losses(Endless(workers=2), epochs=3, steps_per_epoch=2)) == 3
+    assert next(iter(Endless()))[0].shape == (3, 2)
+    assert [len(x) for x, _ in Rows()] == [3, 3, 3, 3]
 
 
 @pytest.mark.parametrize("processes", [False, True])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,6 +69,10 @@ class PyDataset:
         raise NotImplementedError(
             f"{type(self).__name__} must define `__getitem__(index)`, which returns one batch."
         )
+
+    def __iter__(self) -> Iterator[Any]:
+        count = self.num_batches
+        return (self[i] for i in (itertools.count() if count is None else range(count)))
 
     @property
     def num_batches(self) -> int | None:
