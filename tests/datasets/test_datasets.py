@@ -226,8 +226,12 @@ def test_pickles_run_nothing(protocol, tmp_path):
 
 @pytest.mark.parametrize("protocol", range(5))
 def test_pickles_of_plain_data(protocol):
-    value = {"a": [1, 2.5, None, True, "text"], "b": RNG.random((2, 3)).astype(">f4"),
-             "c": np.asfortranarray(np.arange(6).reshape(2, 3)), "d": objects([[1], [2, 3]])}  # fmt: skip
+    value = {
+        "a": [1, 2.5, None, True, "text"],
+        "b": RNG.random((2, 3)).astype(">f4"),
+        "c": np.asfortranarray(np.arange(6).reshape(2, 3)),
+        "d": objects([[1], [2, 3]]),
+    }
     found = pickles.load(pickle.dumps(value, protocol))
     text = {k.decode() if isinstance(k, bytes) else k: v for k, v in found.items()}
     assert text["a"] == value["a"]
