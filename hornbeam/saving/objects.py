@@ -41,6 +41,20 @@ PACKAGES = {
 OTHER_NAMES = {("initializers", "OrthogonalInitializer"): "Orthogonal"}
 """(area, class name in files) -> the class's name here."""
 
+RECENT = {
+    "input_axes": None,
+    "output_axes": None,
+    "optional": False,
+    "quantization_config": None,
+    "ragged": False,
+    "renorm": False,
+    "renorm_clipping": None,
+    "renorm_momentum": 0.99,
+    "sliding_window": None,
+    "use_gate": False,
+}
+"""Arguments that came to Keras 3 after its first versions -> the value that is as good as none."""
+
 _builtin: dict[tuple[str, str], Any] = {}  # (area, class name) -> class
 _custom: dict[str, Any] = {}  # "package>Name" -> class or function
 _custom_names: dict[Any, str] = {}
@@ -327,7 +341,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
     record: dict[str, Any] = {
         "module": module,
         "class_name": kind.__name__,
-        "config": serialize_keras_object(obj.get_config()),
+        "config": _config_of(obj, module),
         "registered_name": _registered_name(kind, module),
     }
     for extra in ("get_build_config", "get_compile_config"):
@@ -335,6 +349,14 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         if config is not None:
             record[extra.removeprefix("get_")] = serialize_keras_object(config)
     return record
+
+
+def _config_of(obj: Any, module: str | None) -> Any:
+    """The config; of built-in classes without what older Kerases do not know and that says nothing."""
+    config = serialize_keras_object(obj.get_config())
+    if module is None:
+        return config
+    return {k: v for k, v in config.items() if k not in RECENT or v != RECENT[k]}
 
 
 def _check_own_config(obj: Any) -> None:

@@ -40,6 +40,7 @@ def write_h5(file: Any, model: Any) -> None:
     with hdf5.writing(file) as root:
         for name, array in numpy_values(named_variables(model)):
             hdf5.write_tensor(root, name, array, checksum(name, array))
+        root.require_group("vars").attrs["name"] = model.name  # Keras 3.4 wants it, even if empty
         for path, layer in named_layers(model).items():
             group = root[f"{path}/vars" if path else "vars"]
             group.attrs["name"] = layer.name
