@@ -2,9 +2,10 @@
 
     python tools/third_party.py FOLDER [ENGINE ...]
 
-FOLDER is where the packages are: ``pip install --no-deps --target FOLDER keras-tuner scikeras autokeras
-keras-hub kt-legacy regex dm-tree kagglehub kagglesdk requests tqdm ...``, so that nothing of them gets into
-the environment of the tests.  For each package and engine one line says what ran, or what went wrong.
+FOLDER is where the packages are: ``pip install --no-deps --target FOLDER keras-tuner scikeras
+autokeras keras-hub kt-legacy regex dm-tree kagglehub kagglesdk requests tqdm ...``, so that nothing of
+them gets into the environment of the tests.  For each package and engine one line says what ran, or what
+went wrong.
 """
 
 # ruff: noqa: TID251 - the packages import keras, which is the stand-in here

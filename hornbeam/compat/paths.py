@@ -114,6 +114,7 @@ OLD: dict[str, dict[str, str]] = {
         "to_list": "hornbeam.compat.utils.to_list",
         "get_source_inputs": "hornbeam.compat.utils.get_source_inputs",
         "object_list_uid": "hornbeam.compat.utils.object_list_uid",
+        **_pairs("hornbeam.compat.utils.", "model_from_config model_from_yaml"),
         **_pairs(
             "hornbeam.compat.utils.",
             "batch_shuffle is_generator_or_sequence is_sequence make_batches slice_arrays",
