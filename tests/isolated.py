@@ -22,7 +22,6 @@ import numpy as np
 
 from hornbeam.errors import UnsupportedError
 
-
 EXTRAS = {"sklearn", "matplotlib"}
 """What modules that are an extra's may need; the package around them says how to install it."""
 
@@ -49,7 +48,10 @@ def look_everywhere() -> tuple[int, int]:
         for name in getattr(module, "__all__", ()):
             try:
                 getattr(module, name)
-            except (ImportError, UnsupportedError) as error:  # what needs an optional package says which
+            except (
+                ImportError,
+                UnsupportedError,
+            ) as error:  # what needs an optional package says which
                 if "pip install" not in str(error):
                     raise
             names += 1

@@ -129,6 +129,9 @@ class Layer(OldLayer, Unquantized, Stateful):
             method = self._own_backend().model_method(name)
             if method is not None:
                 return functools.partial(method, self)
+        declared = inspect.getattr_static(type(self), name, None)
+        if isinstance(declared, property) and declared.fget is not None:
+            return declared.fget(self)  # it has raised an AttributeError: let that be seen
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.")
 
     def _own_backend(self) -> Backend:

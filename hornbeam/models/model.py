@@ -264,8 +264,8 @@ class Model(OldModel, Trainer, Layer):
         """Put the weights of all Dense, EinsumDense and Embedding layers into few bits, for good.
 
         Args:
-            mode: "int8" (a quarter of the memory of float32), "int4" (an eighth), "float8" (for training),
-                "gptq" or "awq" (4 bits, chosen by looking at samples).
+            mode: "int8" (a quarter of the memory of float32), "int4" (an eighth), "float8" (for
+                training), "gptq" or "awq" (4 bits, chosen by looking at samples).
             config: a configuration from `hornbeam.quantizers`; "gptq" and "awq" need one.
             filters: which layers: a regular expression for their paths, a list of them, or a function
                 of a layer; None for all.

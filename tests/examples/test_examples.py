@@ -21,7 +21,8 @@ SHOULD_FALL = {"vae": "loss", "distillation": "loss", "gradient_penalty": "loss"
 
 def history(name: str, engine: str) -> dict[str, list[float]]:
     spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     hornbeam.utils.set_random_seed(0)

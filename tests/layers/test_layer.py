@@ -309,7 +309,7 @@ MISTAKES: dict[str, tuple[Any, str]] = {
     "input": (lambda: layers.Input(), "needs `shape=`"),
     "input as int": (lambda: layers.Input(3), r"write `shape=\(3,\)`"),
     "set_weights": (lambda: layers.Dense(3).set_weights([1]), "has 0 weights, but set_weights"),
-    "quantization": (lambda: layers.Dense(3, quantization_config={}), "not offered"),
+    "quantization": (lambda: layers.Dense(3, quantization_config=8), "must be one of the conf"),
     "stateful": (
         lambda: layers.LSTM(2, stateful=True)(layers.Input((3, 2))),
         "must know the batch size",

@@ -292,7 +292,7 @@ W = np.ones(2, np.float32)
     ("act", "error", "match"),
     [
         (lambda: optimizers.get("admw"), UnknownNameError, "Did you mean"),
-        (lambda: optimizers.Adam(lr=0.1), InputError, r"unknown arguments \['lr'\]"),
+        (lambda: optimizers.Adam(rate=0.1), InputError, r"unknown arguments \['rate'\]"),
         (lambda: optimizers.Adam(clipnorm=1, clipvalue=2), InputError, "only one of `clipnorm`"),
         (lambda: optimizers.Adam("fast"), InputError, "must be a number, a LearningRateSchedule"),
         (lambda: optimizers.Adam(use_ema=True, ema_momentum=2), InputError, "`ema_momentum` must be"),
