@@ -14,7 +14,7 @@ from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends import pytensor_graphs as graphs
 from hornbeam.backends import pytensor_layers as layers
 from hornbeam.backends import windows
-from hornbeam.backends.dims import TracedDim, UnknownDim, value_of
+from hornbeam.backends.dims import TracedDim, UnknownDim
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.pytensor_arrays import NUMPY, native_dtype
 from hornbeam.backends.pytensor_graphs import array_of, variable_of
@@ -52,7 +52,7 @@ class PyTensorBackend(Backend):
         if isinstance(x, UnknownDim) and not isinstance(x, TracedDim):
             x = int(x)  # an error that says what is missing
         if isinstance(x, TracedDim) or arrays.is_variable(x):
-            x = PyTensorArray(value_of(x))
+            x = array_of(x)
             return x if dtype is None else self.cast(x, dtype)
         if isinstance(x, (list, tuple)) and any(isinstance(i, PyTensorArray) for i in x):
             x = self.stack([self.asarray(item) for item in x], 0)
@@ -282,8 +282,8 @@ class PyTensorBackend(Backend):
         if not key.traced and not any(isinstance(n, TracedDim) for n in shape):
             wanted = [int(n) for n in shape]
             return PyTensorArray(np.asarray(run(key.value, wanted, *more)))
-        static = arrays.known(shape)
-        counts = pt.stack([arrays.constant(n, "int64") for n in arrays.sizes(shape)] or [0])
+        static = _known(shape)
+        counts = pt.stack([pt.cast(variable_of(n), "int64") for n in shape] or [0])
         rank = len(shape)
 
         def drawn(key: Any, counts: Any) -> Any:
@@ -304,11 +304,16 @@ class PyTensorBackend(Backend):
         def permuted(key: Array, shape: Sequence[int]) -> Array:
             return NUMPY.random_permutation(key, shape[0])
 
-        if not key.traced and not isinstance(n, TracedDim):
+        if not key.traced and type(n) is not TracedDim:
             return PyTensorArray(permuted(key.value, [int(n)]))
-        counts = pt.stack([arrays.constant(value_of(n), "int64")])
-        node = Host("random_permutation", permuted, [("int32", arrays.known([n]))])
+        counts = pt.stack([pt.cast(variable_of(n), "int64")])
+        node = Host("random_permutation", permuted, [("int32", _known([n]))])
         return PyTensorArray(node(variable_of(key), counts))
+
+
+def _known(shape: Sequence[Any]) -> tuple[Any, ...]:
+    """The sizes with None for those that are not known, as PyTensor's types have them."""
+    return tuple(None if isinstance(n, TracedDim) else int(n) for n in shape)
 
 
 def _row(leaf: Any, i: int) -> Any:

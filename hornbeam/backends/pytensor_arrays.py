@@ -71,14 +71,9 @@ def sizes(shape: Any) -> list[Any]:
     return [n if is_variable(n) else int(n) for n in map(value_of, given)]
 
 
-def known(shape: Sequence[Any]) -> tuple[Any, ...]:
-    """The same with None for the sizes that are not known, as PyTensor's types have it."""
-    return tuple(None if is_variable(n) else int(n) for n in sizes(shape))
-
-
 def kind_of(x: Variable) -> str:
     """NumPy's letter for the kind of dtype."""
-    return np.dtype(x.dtype).kind
+    return str(np.dtype(x.dtype).kind)
 
 
 def operands(x: Any, y: Any) -> tuple[Variable, Variable]:
@@ -162,31 +157,17 @@ def log10(x: Variable) -> Variable:
     return pt.log(x) / constant(math.log(10), x.dtype) if kind_of(x) == "c" else pt.log10(x)
 
 
-UNARY: dict[str, Callable[..., Any]] = {
+_SAME_NAME = """exp expm1 log log1p sqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh
+arctanh erf erfinv""".split()
+
+UNARY: dict[str, Callable[..., Any]] = {name: getattr(pt, name) for name in _SAME_NAME} | {
     "abs": lambda x: x if kind_of(x) in "bu" else pt.abs(x),
     "negative": lambda x: pt.cast(-x, x.dtype),
     "sign": sign,
-    "exp": pt.exp,
-    "expm1": pt.expm1,
-    "log": pt.log,
-    "log1p": pt.log1p,
     "log2": log2,
     "log10": log10,
-    "sqrt": pt.sqrt,
     "square": lambda x: x if x.dtype == "bool" else pt.sqr(x),
     "reciprocal": lambda x: constant(1, x.dtype) / x,
-    "sin": pt.sin,
-    "cos": pt.cos,
-    "tan": pt.tan,
-    "arcsin": pt.arcsin,
-    "arccos": pt.arccos,
-    "arctan": pt.arctan,
-    "sinh": pt.sinh,
-    "cosh": pt.cosh,
-    "tanh": pt.tanh,
-    "arcsinh": pt.arcsinh,
-    "arccosh": pt.arccosh,
-    "arctanh": pt.arctanh,
     "floor": _unless_integer(pt.floor),
     "ceil": _unless_integer(pt.ceil),
     "trunc": _unless_integer(pt.trunc),
@@ -199,8 +180,6 @@ UNARY: dict[str, Callable[..., Any]] = {
     "real": lambda x: pt.real(x) if kind_of(x) == "c" else x,
     "imag": lambda x: pt.imag(x) if kind_of(x) == "c" else pt.zeros_like(x),
     "conj": lambda x: pt.conj(x) if kind_of(x) == "c" else x,
-    "erf": pt.erf,
-    "erfinv": pt.erfinv,
     "lgamma": pt.gammaln,
 }
 
@@ -302,7 +281,7 @@ def axes_of(x: Variable, axis: Any) -> list[int]:
 
 def wide_dtype(x: Variable) -> str:
     """The dtype in which NumPy adds up."""
-    return {"b": "int64", "i": "int64", "u": "uint64"}.get(kind_of(x), x.dtype)
+    return str({"b": "int64", "i": "int64", "u": "uint64"}.get(kind_of(x), x.dtype))
 
 
 def sum(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
@@ -464,4 +443,9 @@ REDUCTIONS: dict[str, Callable[..., Any]] = {
     "all": _quantified(pt.all),
     "argmax": _arg(pt.argmax),
     "argmin": _arg(_argmin),
+}
+SHAPING = {
+    name: globals()[name]
+    for name in """reshape transpose broadcast_to concatenate stack expand_dims squeeze flip
+    where""".split()
 }

@@ -59,6 +59,8 @@ def variable_of(x: Any) -> Variable:
     """The variable, or a constant, for an array."""
     if isinstance(x, PyTensorArray):
         return x.value if x.traced else pt.constant(x.value, dtype=x.dtype.name)
+    if isinstance(x, TracedDim):
+        return variable_of(x.scalar)
     return arrays.constant(x)
 
 
@@ -67,7 +69,7 @@ def array_of(x: Any) -> PyTensorArray:
     if isinstance(x, PyTensorArray):
         return x
     if isinstance(x, TracedDim):
-        return PyTensorArray(x.scalar)
+        return array_of(x.scalar)
     return PyTensorArray(x if arrays.is_variable(x) else np.asarray(arrays.NUMPY.asarray(x)))
 
 
@@ -176,7 +178,7 @@ class CustomGradient(Op):  # type: ignore[misc]
     def __init__(self, pull: Callable[..., Any], arguments: int) -> None:
         self.pull = pull
         self.arguments = arguments
-        self.view_map = {}
+        self.view_map: dict[int, list[int]] = {}
 
     def make_node(self, *inputs: Any) -> Apply[Any, Any]:
         """The arguments first, then the values."""

@@ -110,7 +110,7 @@ def matmul(x: Any, y: Any) -> Any:
     dtype = np.result_type(np.dtype(x.dtype), np.dtype(y.dtype)).name
 
     def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
-        first, second, g = *inputs, upstream[0]
+        (first, second), g = inputs, upstream[0]
         return (
             summed_to(matmul(g, _adjoint(second)), first),
             summed_to(matmul(_adjoint(first), g), second),

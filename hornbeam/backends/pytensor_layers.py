@@ -189,7 +189,7 @@ def _sigmoid(x: Array) -> Array:
 
 
 def _lstm(z: Array, h: Array, c: Array, kernel: Array, valid: Array) -> tuple[Array, ...]:
-    time, batch, units = *z.shape[:2], h.shape[-1]
+    (time, batch), units = z.shape[:2], h.shape[-1]
     gates = np.empty_like(z)
     states = np.empty((time, batch, units), z.dtype)
     squashed, before = np.empty_like(states), np.empty_like(states)
@@ -197,9 +197,9 @@ def _lstm(z: Array, h: Array, c: Array, kernel: Array, valid: Array) -> tuple[Ar
         gate = gates[t]
         np.matmul(h, kernel, out=gate)
         gate += z[t]
-        for start, kind in enumerate((_sigmoid, _sigmoid, np.tanh, _sigmoid)):
-            part = gate[:, start * units : (start + 1) * units]
-            part[...] = kind(part)
+        for k in range(4):
+            part = gate[:, k * units : (k + 1) * units]
+            part[...] = np.tanh(part) if k == 2 else _sigmoid(part)
         i, f, g, o = (gate[:, k * units : (k + 1) * units] for k in range(4))
         before[t] = c
         new_c = f * c + i * g
@@ -277,7 +277,7 @@ def lstm(z: Variable, h: Variable, c: Variable, kernel: Variable, valid: Variabl
 
 
 def _gru(z: Array, h: Array, kernel: Array, bias: Array, valid: Array) -> tuple[Array, ...]:
-    time, batch, units = *z.shape[:2], h.shape[-1]
+    (time, batch), units = z.shape[:2], h.shape[-1]
     states = np.empty((time, batch, units), z.dtype)
     gates = np.empty_like(z)
     inner = np.empty_like(states)

@@ -10,50 +10,10 @@ import numpy as np
 import pytensor.tensor as pt
 from pytensor.tensor import linalg
 
+from hornbeam.backends import pytensor_arrays as a
 from hornbeam.backends.dims import value_of
-from hornbeam.backends.pytensor_arrays import (
-    BINARY,
-    NUMPY,
-    REDUCTIONS,
-    UNARY,
-    broadcast_to,
-    by_numpy,
-    cast,
-    concatenate,
-    constant,
-    expand_dims,
-    flip,
-    kind_of,
-    native_dtype,
-    operands,
-    reshape,
-    shape,
-    size_of,
-    sized,
-    sizes,
-    squeeze,
-    stack,
-    transpose,
-    where,
-)
 from hornbeam.backends.pytensor_host import Host, broadcast, matmul, static
-from hornbeam.backends.pytensor_indexing import (
-    SCATTERS,
-    argsort,
-    cumprod,
-    cumsum,
-    getitem,
-    nonzero,
-    pad,
-    scatter_add,
-    scatter_set,
-    searchsorted,
-    slice_update,
-    slice_window,
-    sort,
-    take,
-    take_along_axis,
-)
+from hornbeam.backends.pytensor_indexing import INDEXING, slice_window
 
 Variable = Any
 
@@ -65,25 +25,25 @@ min_, max_ = builtins.min, builtins.max
 
 def product(x: Any, y: Any) -> Variable:
     """`matmul`; a stack of matrices times one matrix is one product of matrices."""
-    x, y = operands(x, y)
+    x, y = a.operands(x, y)
     if x.dtype == "bool":
         return pt.neq(product(pt.cast(x, "int32"), pt.cast(y, "int32")), 0)
     if x.ndim == 1:
         rows = product(x.dimshuffle("x", 0), y.dimshuffle(0, "x") if y.ndim == 1 else y)
-        return squeeze(rows, (-2, -1) if y.ndim == 1 else -2)
+        return a.squeeze(rows, (-2, -1) if y.ndim == 1 else -2)
     if y.ndim == 1:
-        return squeeze(product(x, y.dimshuffle(0, "x")), -1)
+        return a.squeeze(product(x, y.dimshuffle(0, "x")), -1)
     if x.ndim == 2 == y.ndim and x.dtype in ("float32", "float64"):
         return pt.dot(x, y)
     if y.ndim == 2 and x.dtype in ("float32", "float64"):
-        flat = reshape(x, (-1, shape(x)[-1]))
-        return reshape(pt.dot(flat, y), (*shape(x)[:-1], shape(y)[-1]))
+        flat = a.reshape(x, (-1, a.shape(x)[-1]))
+        return a.reshape(pt.dot(flat, y), (*a.shape(x)[:-1], a.shape(y)[-1]))
     return matmul(x, y)
 
 
 def einsum(subscripts: str, *operands: Any) -> Variable:
     """A product that adds up over axes: one call of `numpy.einsum`, its gradients more of them."""
-    given = [constant(x) for x in operands]
+    given = [a.constant(x) for x in operands]
     if given[0].dtype == "bool":
         return pt.neq(einsum(subscripts, *[pt.cast(x, "int32") for x in given]), 0)
     dtype = np.result_type(*[np.dtype(x.dtype) for x in given]).name
@@ -132,7 +92,7 @@ def _einsum(terms: list[str], out: str, operands: list[Any], dtype: str) -> Vari
         grads = []
         for i, (term, x) in enumerate(zip(terms, inputs, strict=True)):
             others = [
-                pt.conj(o) if kind_of(o) == "c" else o for j, o in enumerate(inputs) if j != i
+                pt.conj(o) if a.kind_of(o) == "c" else o for j, o in enumerate(inputs) if j != i
             ]
             names = [t for j, t in enumerate(terms) if j != i]
             seen = "".join(c for c in term if c in out or builtins.any(c in n for n in names))
@@ -145,10 +105,10 @@ def _einsum(terms: list[str], out: str, operands: list[Any], dtype: str) -> Vari
 
 
 def _solved(a: Any, b: Any, **options: Any) -> Variable:
-    a, b = constant(a), constant(b)
+    a, b = a.constant(a), a.constant(b)
     solver = linalg.solve_triangular if options else linalg.solve
     shape = (*broadcast(static(a)[:-2], static(b)[:-2]), *static(b)[-2:])
-    return sized(solver(a, b, b_ndim=2, **options), shape)
+    return a.sized(solver(a, b, b_ndim=2, **options), shape)
 
 
 def _smaller(m: Any, n: Any) -> Any:
@@ -159,7 +119,7 @@ def _qr(x: Variable, mode: str) -> Any:
     *lead, m, n = static(x)
     q, r = linalg.qr(x, mode="full" if mode == "complete" else "economic")
     k = m if mode == "complete" else _smaller(m, n)
-    return sized(q, (*lead, m, k)), sized(r, (*lead, k, n))
+    return a.sized(q, (*lead, m, k)), a.sized(r, (*lead, k, n))
 
 
 def _svd(x: Variable, full_matrices: bool) -> Any:
@@ -167,7 +127,7 @@ def _svd(x: Variable, full_matrices: bool) -> Any:
     k = _smaller(m, n)
     u, s, vh = linalg.svd(x, full_matrices=full_matrices)
     left, right = (m, n) if full_matrices else (k, k)
-    return sized(u, (*lead, m, left)), sized(s, (*lead, k)), sized(vh, (*lead, right, n))
+    return a.sized(u, (*lead, m, left)), a.sized(s, (*lead, k)), a.sized(vh, (*lead, right, n))
 
 
 def _of_square(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -175,7 +135,7 @@ def _of_square(fn: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(x: Variable) -> Any:
         *lead, n, _ = static(x)
-        return tuple(sized(out, (*lead, *[n] * (out.ndim - len(lead)))) for out in fn(x))
+        return tuple(a.sized(out, (*lead, *[n] * (out.ndim - len(lead)))) for out in fn(x))
 
     return run
 
@@ -185,25 +145,25 @@ def _fourier(name: str) -> Callable[..., Any]:
 
     def run(x: Variable) -> Variable:
         def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
-            count = pt.cast(size_of(inputs[0], x.ndim - 1), x.dtype)
+            count = pt.cast(a.size_of(inputs[0], x.ndim - 1), x.dtype)
             back = _fourier(other)(upstream[0])
             return [back * count if name == "fft" else back / count]
 
-        return Host(name, getattr(NUMPY, name), [(x.dtype, static(x))], pull)(x)
+        return Host(name, getattr(a.NUMPY, name), [(x.dtype, static(x))], pull)(x)
 
     return run
 
 
 def _bitcast(x: Variable, dtype: str) -> Variable:
-    before, after = np.dtype(x.dtype).itemsize, native_dtype(dtype).itemsize
+    before, after = np.dtype(x.dtype).itemsize, a.native_dtype(dtype).itemsize
     last = static(x)[-1:] if before != after else ()
     out = tuple(None if n is None else n * before // after for n in last)
     kept = static(x)[:-1] if last else static(x)
-    return Host("bitcast", lambda v: np.array(NUMPY.bitcast(v, dtype)), [(dtype, kept + out)])(x)
+    return Host("bitcast", lambda v: np.array(a.NUMPY.bitcast(v, dtype)), [(dtype, kept + out)])(x)
 
 
 def _make_complex(real: Any, imaginary: Any) -> Variable:
-    real, imaginary = operands(real, imaginary)
+    real, imaginary = a.operands(real, imaginary)
     target = "complex128" if "float64" in (real.dtype, imaginary.dtype) else "complex64"
     return pt.cast(pt.complex(real, imaginary), target)
 
@@ -213,49 +173,26 @@ def _make_complex(real: Any, imaginary: Any) -> Variable:
 
 def full(shape: Any, value: Any, dtype: str) -> Variable:
     """All `value`, which may be an array that broadcasts."""
-    return pt.alloc(cast(constant(value), dtype), *sizes(shape))
+    return pt.alloc(a.cast(a.constant(value), dtype), *a.sizes(shape))
 
 
 def arange(start: Any, stop: Any, step: Any, dtype: str) -> Variable:
     """NumPy's numbers."""
     bounds = [value_of(n) for n in (start, stop, step)]
-    return pt.cast(pt.arange(*bounds), native_dtype(dtype).name)
+    return pt.cast(pt.arange(*bounds), a.native_dtype(dtype).name)
 
 
 GRAPH: dict[str, Callable[..., Any]] = {
-    **UNARY,
-    **BINARY,
-    "left_shift": by_numpy("left_shift"),
-    "right_shift": by_numpy("right_shift"),
-    "nextafter": by_numpy("nextafter"),
-    "where": where,
-    **REDUCTIONS,
-    "reshape": reshape,
-    "transpose": transpose,
-    "broadcast_to": broadcast_to,
-    "concatenate": concatenate,
-    "stack": stack,
-    "expand_dims": expand_dims,
-    "squeeze": squeeze,
-    "flip": flip,
-    "pad": pad,
-    "getitem": getitem,
-    "take": take,
-    "take_along_axis": take_along_axis,
-    "scatter_add": scatter_add,
-    "scatter_set": scatter_set,
-    **SCATTERS,
-    "nonzero": nonzero,
+    **a.UNARY,
+    **a.BINARY,
+    **a.REDUCTIONS,
+    **a.SHAPING,
+    **INDEXING,
+    **{name: a.by_numpy(name) for name in ("left_shift", "right_shift", "nextafter")},
     "slice": slice_window,
-    "slice_update": slice_update,
-    "sort": sort,
-    "argsort": argsort,
-    "searchsorted": searchsorted,
-    "cumsum": cumsum,
-    "cumprod": cumprod,
     "matmul": product,
     "einsum": einsum,
-    "cholesky": lambda x: sized(linalg.cholesky(x), static(x)),
+    "cholesky": lambda x: a.sized(linalg.cholesky(x), static(x)),
     "qr": _qr,
     "svd": _svd,
     "eigh": _of_square(linalg.eigh),

@@ -1,8 +1,9 @@
 """The arrays of the PyTensor engine: values outside of traces, variables of a graph inside.
 
 PyTensor has graphs and compiled functions, but no arrays of its own: what goes into a function and
-what comes out of it are NumPy's.  So an op on values is computed by NumPy at once, and PyTensor comes in
-where a function is traced: compiled, differentiated or scanned.  `dispatched` makes one function of both.
+what comes out of it are NumPy's.  So an op on values is computed by NumPy at once, and PyTensor comes
+in where a function is traced: compiled, differentiated or scanned.  `dispatched` makes one function of
+both.
 """
 
 from __future__ import annotations
@@ -137,7 +138,7 @@ class PyTensorArray:
 
 
 install_operators(PyTensorArray)
-PyTensorArray.__hash__ = object.__hash__  # type: ignore[method-assign]
+setattr(PyTensorArray, "__hash__", object.__hash__)  # noqa: B010  (equality took it away)
 
 
 class _Found:
@@ -163,7 +164,7 @@ def lower(x: Any, found: _Found) -> Any:
         return slice(lower(x.start, found), lower(x.stop, found), lower(x.step, found))
     if kind is TracedDim:
         found.traced = True
-        return x.scalar
+        return lower(x.scalar, found)
     if isinstance(x, pt.TensorVariable):
         found.traced = True
     return x
