@@ -300,11 +300,11 @@ class PyTensorBackend(Backend):
     def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
         return self._drawn("random_integers", key, shape, "int32", int(low), int(high))
 
-    def random_permutation(self, key: Array, n: int) -> Array:
+    def random_permutation(self, key: Array, n: Any) -> Array:
         def permuted(key: Array, shape: Sequence[int]) -> Array:
             return NUMPY.random_permutation(key, shape[0])
 
-        if not key.traced and type(n) is not TracedDim:
+        if not key.traced and not isinstance(n, TracedDim):
             return PyTensorArray(permuted(key.value, [int(n)]))
         counts = pt.stack([pt.cast(variable_of(n), "int64")])
         node = Host("random_permutation", permuted, [("int32", _known([n]))])
