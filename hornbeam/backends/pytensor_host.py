@@ -1,0 +1,160 @@
+"""Nodes of a PyTensor graph that NumPy computes, for what PyTensor itself has no operation for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytensor.tensor as pt
+from pytensor.gradient import DisconnectedType, grad_not_implemented
+from pytensor.graph.basic import Apply
+from pytensor.graph.op import Op
+
+Array = Any
+Static = tuple[Any, ...]
+Pull = Callable[[Sequence[Any], Sequence[Any], Sequence[Any]], Sequence[Any]]
+
+
+class Host(Op):  # type: ignore[misc]
+    """A function of NumPy arrays as an operation of the graph.
+
+    Args:
+        name: what graphs and errors call it.
+        run: ``run(*arrays)`` -> an array, or a tuple of them; new ones, that share no memory with those
+            given.
+        types: the (dtype, static shape) of each output.
+        pull: ``pull(inputs, outputs, upstream)`` -> the gradient of each input as a graph, None for one
+            that has none.  Without it, asking for a gradient is an error.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        run: Callable[..., Any],
+        types: Sequence[tuple[str, Static]],
+        pull: Pull | None = None,
+    ) -> None:
+        self.name = name
+        self.run = run
+        self.types = [pt.TensorType(dtype, shape=tuple(shape)) for dtype, shape in types]
+        self.pull = pull
+
+    def __str__(self) -> str:
+        return f"Host{{{self.name}}}"
+
+    def make_node(self, *inputs: Any) -> Apply[Any, Any]:
+        """One use of it."""
+        return Apply(self, [pt.as_tensor_variable(x) for x in inputs], [t() for t in self.types])
+
+    def perform(self, node: Any, inputs: Sequence[Any], output_storage: Any) -> None:
+        """Run it."""
+        with np.errstate(all="ignore"):
+            found = self.run(*inputs)
+        outputs = found if isinstance(found, tuple) else (found,)
+        for storage, kind, value in zip(output_storage, self.types, outputs, strict=True):
+            storage[0] = np.asarray(value, kind.dtype)
+
+    def connection_pattern(self, node: Any) -> list[list[bool]]:
+        """Which inputs have gradients."""
+        return [[_is_inexact(x)] * len(node.outputs) for x in node.inputs]
+
+    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
+        """The gradients of the inputs."""
+        upstream = [
+            pt.zeros_like(y) if isinstance(g.type, DisconnectedType) else g
+            for y, g in zip(outputs, cotangents, strict=True)
+        ]
+        if self.pull is None:
+            return [
+                grad_not_implemented(self, i, x) if _is_inexact(x) else DisconnectedType()()
+                for i, x in enumerate(inputs)
+            ]
+        found = self.pull(inputs, outputs, upstream)
+        return [
+            g if _is_inexact(x) else DisconnectedType()()
+            for g, x in zip(found, inputs, strict=True)
+        ]
+
+
+def _is_inexact(x: Any) -> bool:
+    return str(x.dtype).startswith(("float", "complex"))
+
+
+def static(x: Any) -> Static:
+    """The sizes of `x` that are known while tracing, None for the others."""
+    return tuple(x.type.shape)
+
+
+def broadcast(*shapes: Static) -> Static:
+    """The static shape that all of them broadcast to.
+
+    >>> broadcast((None, 3), (1,), (4, 1))
+    (4, 3)
+    """
+    rank = max(map(len, shapes))
+    result = []
+    for column in zip(*[(1,) * (rank - len(s)) + tuple(s) for s in shapes], strict=True):
+        sizes = [n for n in column if n != 1]
+        known = [n for n in sizes if n is not None]
+        result.append(known[0] if known else None if sizes else 1)
+    return tuple(result)
+
+
+# ----------------------------------------------------------------------------------------- products
+
+
+def matmul(x: Any, y: Any) -> Any:
+    """Products of stacks of matrices: one call of `numpy.matmul`, its gradients two more."""
+    shape = (*broadcast(static(x)[:-2], static(y)[:-2]), static(x)[-2], static(y)[-1])
+    dtype = np.result_type(np.dtype(x.dtype), np.dtype(y.dtype)).name
+
+    def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
+        (first, second), g = inputs, upstream[0]
+        return (
+            summed_to(matmul(g, _adjoint(second)), first),
+            summed_to(matmul(_adjoint(first), g), second),
+        )
+
+    return Host("matmul", _matmul, [(dtype, shape)], pull)(x, y)
+
+
+def _matmul(x: Array, y: Array) -> Array:
+    if x.dtype == np.float16:
+        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
+    return np.matmul(x, y)
+
+
+def _adjoint(x: Any) -> Any:
+    turned = x.dimshuffle(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
+    return pt.conj(turned) if str(x.dtype).startswith("complex") else turned
+
+
+def summed_to(g: Any, like: Any) -> Any:
+    """`g`, which has the shape that `like` was broadcast to, added up to the shape of `like`."""
+    extra = g.ndim - like.ndim
+    if extra:
+        g = g.sum(axis=tuple(range(extra)), acc_dtype=g.dtype)
+    ones = [i for i, n in enumerate(static(like)) if n == 1 and static(g)[i] != 1]
+    return g.sum(axis=ones, keepdims=True, acc_dtype=g.dtype) if ones else g
+
+
+# -------------------------------------------------------------------------------------- convolution
+
+
+def windows_of(
+    x: Array, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> Array:
+    """A view (batch, *places, *window, channels) of `x` (batch, *spatial, channels)."""
+    n = len(window)
+    sizes = x.shape[1:-1]
+    rows = zip(sizes, window, strides, dilations, strict=True)
+    places = tuple((size - (w - 1) * d - 1) // s + 1 for size, w, s, d in rows)
+    steps = x.strides[1:-1]
+    shape = (x.shape[0], *places, *window, x.shape[-1])
+    moved = [step * s for step, s in zip(steps, strides, strict=True)]
+    inner = [step * d for step, d in zip(steps, dilations, strict=True)]
+    assert len(moved) == n
+    return np.lib.stride_tricks.as_strided(
+        x, shape, (x.strides[0], *moved, *inner, x.strides[-1]), writeable=False
+    )

@@ -1,0 +1,250 @@
+"""What is particular to the PyTensor engine: values and graphs, sizes left open, gradients, refusals."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import hornbeam
+from hornbeam import Sequential, config, layers, ops
+from hornbeam.backends import registry
+from hornbeam.errors import InputError, UnsupportedError
+
+pytest.importorskip("pytensor")
+
+X = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
+
+
+@pytest.fixture(autouse=True)
+def on_pytensor() -> Iterator[None]:
+    with config.use_backend("pytensor"):
+        yield
+
+
+def backend() -> Any:
+    return registry.get("pytensor")
+
+
+def numpy_of(x: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(x))
+
+
+# ----------------------------------------------------------------------------- values and variables
+
+
+def test_ops_on_values_give_values() -> None:
+    out = ops.add(ops.array(X), 1)
+    assert type(out).__name__ == "PyTensorArray"
+    assert not out.traced
+    np.testing.assert_array_equal(numpy_of(out), X + 1)
+    assert repr(ops.array([1.0])) == "PyTensorArray([1.], dtype=float32)"
+
+
+def test_arrays_do_not_share_memory_with_what_they_were_made_of() -> None:
+    given = X.copy()
+    array = ops.convert_to_tensor(given)
+    given[:] = 0
+    np.testing.assert_array_equal(numpy_of(array), X)
+
+
+def test_ops_take_variables_of_pytensor() -> None:
+    import pytensor
+    import pytensor.tensor as pt
+
+    x = pt.matrix("x", dtype="float32")
+    out = ops.softmax(x)
+    function = pytensor.function([x], out.value, mode="FAST_COMPILE")
+    expected = np.exp(X) / np.exp(X).sum(1, keepdims=True)
+    np.testing.assert_allclose(function(X), expected, rtol=1e-5)
+
+
+def test_numbers_do_not_widen_floats_in_a_graph() -> None:
+    compiled = backend().compile(lambda x: (x * 0.1, 2.5 - x, x**2, 1.0 / (x + 7)))
+    assert [ops.dtype(x) for x in compiled(ops.array(X))] == ["float32"] * 4
+
+
+def test_a_traced_array_has_no_values() -> None:
+    with pytest.raises(InputError, match="This array has no values yet"):
+        backend().compile(lambda x: x if x[0, 0] > 0 else -x)(ops.array(X))
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float8_e4m3fn"])
+def test_dtypes_that_pytensor_lacks(dtype: str) -> None:
+    with pytest.raises(UnsupportedError, match=f"has no dtype '{dtype}'.*'jax' engine"):
+        ops.cast(ops.array(X), dtype)
+
+
+# ----------------------------------------------------------------------------- sizes are left open
+
+
+def test_lengths_and_batches_need_no_compilation() -> None:
+    compiled = backend().compile(lambda w, x: ops.sum(ops.matmul(x, w), axis=1))
+    w = ops.array(np.ones((5, 2), np.float32))
+    for batch, time in [(3, 7), (4, 9), (2, 30)]:
+        x = np.ones((batch, time, 5), np.float32)
+        np.testing.assert_allclose(numpy_of(compiled(w, ops.array(x))), 5 * time)
+    assert compiled.compilations() == 1
+
+
+def test_an_axis_that_changes_is_opened() -> None:
+    compiled = backend().compile(lambda w, x: ops.sum(x) * w)
+    one = ops.array(np.float32(1))
+    for width in (3, 4, 5, 6):
+        assert float(compiled(one, np.ones((2, width), np.float32))) == 2 * width
+    assert compiled.compilations() == 2
+
+
+def test_axes_of_size_one_are_broadcast() -> None:
+    compiled = backend().compile(lambda w, x, y: x + y)
+    zero = ops.array(np.float32(0))
+    for rows in (1, 3, 4):
+        out = compiled(
+            zero, np.ones((4, 2), np.float32), np.ones((rows if rows != 3 else 4, 2), "f")
+        )
+        assert out.shape == (4, 2)
+
+
+def test_a_function_that_needs_sizes_is_compiled_for_each() -> None:
+    def halves(w: Any, x: Any) -> Any:
+        return ops.array_split(x, 2)[0] * w
+
+    compiled = backend().compile(halves)
+    one = ops.array(np.float32(1))
+    for rows in (5, 7, 5):
+        assert compiled(one, np.ones((rows, 2), np.float32)).shape == ((rows + 1) // 2, 2)
+    assert compiled.compilations() == 2
+
+
+def masked_lstm() -> Any:
+    model = Sequential(
+        [
+            layers.Input((None,), dtype="int32"),
+            layers.Embedding(20, 4, mask_zero=True),
+            layers.LSTM(3),
+            layers.Dense(1),
+        ]
+    )
+    model.compile(optimizer="sgd", loss="mse")
+    return model
+
+
+def test_a_recurrent_model_takes_any_length_without_compiling_again() -> None:
+    model = masked_lstm()
+    rng = np.random.default_rng(0)
+    for time in (6, 3, 11):
+        model.train_on_batch(rng.integers(0, 20, (4, time)).astype(np.int32), np.ones((4, 1), "f"))
+    assert model._step("train")._run.compilations() == 1
+
+
+def test_masked_steps_do_not_count() -> None:
+    model = masked_lstm()
+    x = np.array([[3, 5, 2], [7, 1, 4]], np.int32)
+    padded = np.concatenate([x, np.zeros((2, 4), np.int32)], 1)
+    np.testing.assert_allclose(
+        model.predict(x, verbose=0), model.predict(padded, verbose=0), rtol=1e-5
+    )
+
+
+# ------------------------------------------------------------------------------------- gradients
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradients_of_convolution_pooling_and_their_gradients(compiled: bool) -> None:
+    rng = np.random.default_rng(1)
+    x, kernel = rng.normal(size=(2, 7, 6, 3)), rng.normal(size=(3, 2, 3, 4))
+
+    def squared_slope(values: Any) -> Any:
+        def out(inner: Any) -> Any:
+            seen = ops.conv(inner[0], inner[1], strides=2, padding="same")
+            return ops.sum(ops.max_pool(seen**3, 2, strides=1))
+
+        return sum(ops.sum(g**2) for g in hornbeam.grad(out)(values))
+
+    values = [ops.array(x), ops.array(kernel)]
+    slope = hornbeam.grad(squared_slope)
+    got = (backend().compile(slope) if compiled else slope)(values)
+    with config.use_backend("jax"):
+        expected = hornbeam.grad(squared_slope)([ops.array(x), ops.array(kernel)])
+    for mine, right in zip(got, expected, strict=True):
+        np.testing.assert_allclose(numpy_of(mine), numpy_of(right), rtol=1e-8)
+
+
+@pytest.mark.parametrize("kind", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_gradients_of_recurrent_layers_are_those_of_jax(kind: Any) -> None:
+    x = np.random.default_rng(2).normal(size=(3, 5, 2)).astype(np.float32)
+    mask = np.array([[1, 1, 0, 1, 1], [0, 1, 1, 0, 0], [1, 1, 1, 1, 1]], bool)
+    found = []
+    weights: Any = None
+    for engine in ("jax", "pytensor"):
+        with config.use_backend(engine):
+            layer = kind(4, return_sequences=True, seed=1)
+            layer.build(x.shape)
+            weights = weights or [np.array(w.numpy()) for w in layer.weights]
+            layer.set_weights(weights)
+
+            def loss(layer: Any = layer) -> Any:
+                return ops.sum(ops.square(layer(ops.array(x), mask=ops.array(mask))))
+
+            value, grads = hornbeam.value_and_grad(loss)(layer.trainable_variables)
+            found.append([numpy_of(value), *map(numpy_of, grads)])
+    for right, mine in zip(*found, strict=True):
+        np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-5)
+
+
+def test_what_has_no_gradient_says_so() -> None:
+    def looped(x: Any) -> Any:
+        return ops.while_loop(lambda s: s < 10.0, lambda s: (s * 2.0,), (x,))[0]
+
+    with pytest.raises(UnsupportedError, match="'pytensor' knows no gradient.*'jax' engine"):
+        backend().compile(hornbeam.grad(looped))(ops.array(1.0))
+
+
+# ------------------------------------------------------------------------------------------ models
+
+
+def test_dot_merging_trains() -> None:
+    a, b = layers.Input((4,)), layers.Input((4,))
+    out = layers.Dot(axes=1)([layers.Dense(3)(a), layers.Dense(3)(b)])
+    model = hornbeam.Model([a, b], out)
+    model.compile(optimizer="adam", loss="mse")
+    rng = np.random.default_rng(0)
+    x = [rng.normal(size=(32, 4)).astype(np.float32) for _ in range(2)]
+    losses = model.fit(x, np.ones((32, 1), "f"), epochs=8, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+
+
+@pytest.mark.parametrize("eagerly", [False, True])
+def test_a_model_learns_saves_and_loads(eagerly: bool, tmp_path: Any) -> None:
+    hornbeam.utils.set_random_seed(0)
+    model = Sequential([layers.Input((5,)), layers.Dense(8, activation="relu"), layers.Dense(1)])
+    model.compile(optimizer="adam", loss="mse", run_eagerly=eagerly)
+    x = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    y = x[:, :1] * 2
+    history = model.fit(x, y, epochs=4, batch_size=16, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    assert model.evaluate(x, y, verbose=0) < history[0]
+    model.save(tmp_path / "model.keras")
+    again = hornbeam.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(again.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_the_engine_imports_no_other() -> None:
+    program = """
+import sys
+import numpy as np
+import hornbeam
+from hornbeam import layers, Sequential
+hornbeam.config.set_backend("pytensor")
+model = Sequential([layers.Input((3,)), layers.Dense(2)])
+model.compile("sgd", "mse")
+model.fit(np.ones((8, 3)), np.ones((8, 2)), verbose=0)
+print(sorted({"jax", "torch", "tensorflow"} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "[]"
