@@ -10,6 +10,7 @@ import pytest
 os.environ["KERAS_BACKEND"] = "jax"  # the oracle's engine; Keras reads it when it is imported
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("HORNBEAM_COMPILE_CACHE", "0")  # tests of compiled code compile it
 os.environ.pop("HORNBEAM_BACKEND", None)
 os.environ["HORNBEAM_HOME"] = os.devnull  # the settings of whoever runs the tests do not count
 

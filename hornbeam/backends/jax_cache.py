@@ -14,10 +14,10 @@ holds code.  Several processes may use it at once: JAX compiles anew what it can
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import platform
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import jax
@@ -26,7 +26,7 @@ VARIABLE = "HORNBEAM_COMPILE_CACHE"
 WORTH_KEEPING = 0.1
 """Seconds: what compiles faster is compiled again, for reading a file costs as well."""
 LARGEST = 2 * 2**30
-"""Bytes: what was used longest ago goes when there is more (if the package filelock is there)."""
+"""Bytes: what was used longest ago goes when there is more, at the start of a process."""
 
 
 def turn_on() -> Path | None:
@@ -46,10 +46,30 @@ def turn_on() -> Path | None:
     jax.config.update("jax_compilation_cache_dir", str(place))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
-    limited = "JAX_COMPILATION_CACHE_MAX_SIZE" in os.environ
-    if not limited and importlib.util.find_spec("filelock") is not None:
-        jax.config.update("jax_compilation_cache_max_size", LARGEST)
+    if "JAX_COMPILATION_CACHE_MAX_SIZE" not in os.environ:
+        prune(place, LARGEST)
     return place
+
+
+def prune(place: Path, largest: int) -> None:
+    """Remove what was used longest ago until no more than `largest` bytes are left.
+
+    JAX 0.10.2 can do this itself, but only where the package filelock is, and its processes that do it
+    fail to write beside those that do not.  Other processes may come and go meanwhile: what is not there
+    any more is not in the way.
+    """
+    found: list[tuple[float, int, Path]] = []
+    for path in place.iterdir():
+        with suppress(OSError):
+            facts = path.stat()
+            found.append((max(facts.st_atime, facts.st_mtime), facts.st_size, path))
+    total = sum(size for _, size, _ in found)
+    for _, size, path in sorted(found):
+        if total <= largest:
+            return
+        with suppress(OSError):
+            path.unlink()
+        total -= size
 
 
 def _users_cache() -> Path:

@@ -19,6 +19,7 @@ from hornbeam.errors import EngineNotFoundError, suggest
 ENGINES: dict[str, tuple[str, str]] = {
     "jax": ("hornbeam.backends.jax", "jax"),
     "numpy": ("hornbeam.backends.numpy", "numpy"),
+    "pytensor": ("hornbeam.backends.pytensor", "pytensor"),
     "torch": ("hornbeam.backends.torch", "torch"),
     "tensorflow": ("hornbeam.backends.tensorflow", "tensorflow"),
     "symbolic": ("hornbeam.backends.symbolic", "numpy"),

@@ -102,3 +102,14 @@ def test_a_second_process_compiles_nothing_anew(tmp_path: Path) -> None:
         hits.append(int(done.stdout.split()[-1]))
     assert hits[0] == 0
     assert hits[1] >= 1
+
+
+def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
+    for age, name in enumerate(["newest", "middle", "oldest"]):
+        path = tmp_path / name
+        path.write_bytes(b"x" * 100)
+        os.utime(path, (1e9 - age, 1e9 - age))
+    jax_cache.prune(tmp_path, 300)
+    assert len(list(tmp_path.iterdir())) == 3
+    jax_cache.prune(tmp_path, 250)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["middle", "newest"]

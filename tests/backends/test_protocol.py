@@ -23,10 +23,12 @@ from hornbeam.backends.protocol import (
     Backend,
 )
 from hornbeam.errors import UnsupportedError
-from tests.engines import ENGINES, TRAINABLE
+from tests.engines import BEGINNERS
 
-engines = pytest.mark.parametrize("engine", ENGINES)
-trainable = pytest.mark.parametrize("engine", TRAINABLE)
+engines = pytest.mark.parametrize("engine", BEGINNERS)
+trainable = pytest.mark.parametrize(
+    "engine", [engine for engine in BEGINNERS if registry.get(engine).differentiable]
+)
 
 INTEGERS_ONLY = {"bitwise_not", "bitwise_and", "bitwise_or", "bitwise_xor", "left_shift"}
 INTEGERS_ONLY |= {"right_shift"}
