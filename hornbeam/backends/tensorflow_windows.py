@@ -44,7 +44,8 @@ def conv(
         return None
     if channels != per_group and inputs.dtype is not tf.float32:
         return None
-    if max(plan.strides) > 1 and max(plan.dilations) > 1:
+    dilated = max(plan.dilations) > 1  # TensorFlow 2.21: no gradient of Conv2D's own on a CPU
+    if dilated and (max(plan.strides) > 1 or channels != per_group):
         return None
     x = _channels_last(inputs, plan)
     how = padding.upper()
@@ -54,17 +55,19 @@ def conv(
         x = tf.pad(x, [(0, 0), *pads, (0, 0)])
         how = "VALID"
     steps, holes = list(plan.strides), list(plan.dilations)
+    if dilated:
+        return _back(tf.nn.convolution(x, kernel, None, how, dilations=holes), plan)
     if plan.ndim == 3:
         return _back(tf.nn.conv3d(x, kernel, [1, *steps, 1], how), plan)
     if plan.ndim == 1:  # one row of an image
         x, kernel = tf.expand_dims(x, 1), tf.expand_dims(kernel, 0)
-        steps, holes = [1, *steps], [1, *holes]
+        steps = [1, *steps]
     if per_group == 1 and channels > 1 and steps[0] == steps[1]:
         shape = [*kernel.shape[:2], channels, kernel.shape[-1] // channels]
         kernel = tf.reshape(kernel, shape)
-        out = tf.nn.depthwise_conv2d(x, kernel, [1, *steps, 1], how, dilations=holes)
+        out = tf.nn.depthwise_conv2d(x, kernel, [1, *steps, 1], how)
     else:
-        out = tf.nn.conv2d(x, kernel, steps, how, dilations=holes)
+        out = tf.nn.conv2d(x, kernel, steps, how)
     return _back(tf.squeeze(out, 1) if plan.ndim == 1 else out, plan)
 
 
