@@ -205,9 +205,11 @@ class TensorFlowBackend(Backend):
         return raw.Relu(features=x)
 
     def sigmoid(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return raw.Sigmoid(x=x)
 
     def softplus(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return raw.Softplus(features=x)
 
     def softmax(self, x: Array, axis: Any = -1) -> Array:

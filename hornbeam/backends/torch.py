@@ -253,27 +253,35 @@ class TorchBackend(Backend):
         return torch_arrays.relu(x)
 
     def sigmoid(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return torch.sigmoid(x)
 
     def silu(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return F.silu(x)
 
     def softplus(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return F.softplus(x)
 
     def log_sigmoid(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return F.logsigmoid(x)
 
     def gelu(self, x: Array, approximate: bool = True) -> Array:
+        """One kernel with a gradient of its own."""
         return F.gelu(x, approximate="tanh" if approximate else "none")
 
     def elu(self, x: Array, alpha: float = 1.0) -> Array:
+        """One kernel with a gradient of its own."""
         return F.elu(x, alpha)
 
     def selu(self, x: Array) -> Array:
+        """One kernel with a gradient of its own."""
         return F.selu(x)
 
     def leaky_relu(self, x: Array, negative_slope: float = 0.2) -> Array:
+        """One kernel with a gradient of its own."""
         return F.leaky_relu(x, negative_slope)
 
     def softmax(self, x: Array, axis: Any = -1) -> Array:

@@ -11,7 +11,7 @@ import pytest
 import hornbeam
 from hornbeam import config, dtypes, ops, tree
 from hornbeam.backends import registry
-from hornbeam.backends.protocol import COMPOSITIONS
+from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Backend
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import UnsupportedError
 from hornbeam.ops.record import RECORDS
@@ -301,6 +301,20 @@ def test_override_is_the_composition(row: Row, engine: str) -> None:
         own = getattr(b, name)(*inputs)
         composed = COMPOSITIONS[name](b, *inputs)
     assert_same_values(own, tree.map_structure(b.to_numpy, composed), 1e-4, 1e-4, str(row))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_overrides_are_few_and_say_why(engine: str) -> None:
+    kind = type(registry.get(engine))
+    own = {
+        name: base.__dict__[name]
+        for base in kind.__mro__
+        if base.__module__ != "hornbeam.backends.protocol"
+        for name in RECORDS
+        if name in base.__dict__ and name not in ARRAY_PRIMITIVES and not hasattr(Backend, name)
+    }
+    assert len(own) <= 0.08 * len(RECORDS), f"{len(own)} of {len(RECORDS)} ops: {sorted(own)}"
+    assert [name for name, method in own.items() if not method.__doc__] == []
 
 
 def first_of_each_op(rows: list[Row]) -> list[Row]:
