@@ -345,12 +345,7 @@ def scan(
                 _filled(init, init_leaves, [PyTensorArray(v) for v in carry]),
                 _filled(xs, xs_leaves, [PyTensorArray(v) for v in row]),
             )
-        steps = [
-            _like(variable_of(v), c)
-            for v, c in zip(
-                (leaf for leaf in tree.flatten(new) if leaf is not None), carry, strict=True
-            )
-        ]
+        steps = _next_carry(new, carry)
         merged = [
             tuple(m if m == n else None for m, n in zip(s, v.type.shape, strict=True))
             for s, v in zip(shapes, steps, strict=True)
@@ -387,6 +382,12 @@ def scan(
         _filled(init, init_leaves, last),
         _filled(y, y_leaves, [PyTensorArray(v) for v in stacked]),
     )
+
+
+def _next_carry(new: Any, carry: list[Any]) -> list[Any]:
+    """The leaves of a new carry, of the types of the old one."""
+    leaves = [leaf for leaf in tree.flatten(new) if leaf is not None]
+    return [_like(variable_of(v), c) for v, c in zip(leaves, carry, strict=True)]
 
 
 def _filled(structure: Any, leaves: list[Any], values: list[Any]) -> Any:

@@ -78,7 +78,7 @@ class H5File:
             for key in self._keys(group):
                 where = f"{path}/{key}" if path else key
                 item = self._child(group, key, where)
-                address = h5py.h5o.get_info(item.id).addr
+                address = self._address(item, where)
                 if address in seen or len(seen) >= MAX_OBJECTS:
                     raise UnsafeFileError(
                         f"{self.source!r} has two names for one object, or too many, at '{where}'."
@@ -91,6 +91,14 @@ class H5File:
                         )
                     stack.append((where, item))
                 yield where, item
+
+    def _address(self, item: Any, where: str) -> int:
+        import h5py
+
+        try:
+            return int(h5py.h5o.get_info(item.id).addr)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CorruptFileError(f"{self.source!r} is damaged at '{where}': {error}.") from None
 
     def _keys(self, group: Any) -> list[str]:
         try:

@@ -57,16 +57,17 @@ program(
     from keras.models import Sequential
     from keras.layers.core import Dense, Activation
     from keras.regularizers import l2
+    from keras import backend as K
     model = Sequential()
     model.add(Dense(output_dim=4, input_dim=3, init="uniform", W_regularizer=l2(0.1), bias=False))
     model.add(Activation("tanh"))
-    result = [outputs(model, data(5, 3)), [float(x) for x in model.losses]]
+    result = [outputs(model, data(5, 3)), [float(K.eval(x)) for x in model.losses]]
 """,
     """
     model = Sequential([Input((3,)), layers.Dense(4, kernel_initializer="random_uniform",
         kernel_regularizer="l2", use_bias=False), layers.Activation("tanh")])
     model.layers[0].kernel.regularizer = hornbeam.regularizers.L2(0.1)
-    result = [outputs(model, data(5, 3)), [float(x) for x in model.losses]]
+    result = [outputs(model, data(5, 3)), [float(hornbeam.ops.convert_to_numpy(x)) for x in model.losses]]
 """,
 )
 
