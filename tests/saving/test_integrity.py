@@ -256,11 +256,13 @@ def test_kills_at_random_moments(tmp_path):
     rng = random.Random(0)
     killed = 0
     while killed < KILLS:
-        victims = []
         process = subprocess.Popen(
-            [sys.executable, "-c", FORKER, str(path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", FORKER, str(path)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # so that its last child ends with it
         )
-        victims.append(process)
         assert process.stdout.readline().strip() == "ready"
         try:
             while killed < KILLS:
@@ -271,7 +273,7 @@ def test_kills_at_random_moments(tmp_path):
                 weights = hornbeam.saving.load_model(path).get_weights()
                 assert weights[0].tolist() in ([[0.5]], [[0.25]], [[0.75]])
         finally:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             process.stdout.close()
     swept = [p for p in tmp_path.iterdir() if p != path]

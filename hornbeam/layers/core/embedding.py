@@ -108,6 +108,16 @@ class Embedding(LowRankAdaptable, Layer):
             vectors = ops.where(ops.expand_dims(valid, -1), vectors, float("nan"))
         return ops.cast(vectors, self.compute_dtype)
 
+    def quantized_build(self, embeddings_shape: Any, mode: Any, config: Any = None) -> None:
+        """Replace the table by variables of few bits.
+
+        Args:
+            embeddings_shape: the shape of the table, which the layer knows.
+            mode: "int8" or "int4".
+            config: a configuration from `hornbeam.quantizers`.
+        """
+        super().quantized_build(embeddings_shape, mode, config)
+
     def _layout(self) -> Layout:
         return Layout(tuple(self.embeddings.shape), (1,), (0,), (self.input_dim,))
 
