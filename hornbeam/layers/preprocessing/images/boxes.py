@@ -32,6 +32,12 @@ def _checked(name: Any, argument: str) -> str:
     return str(name)
 
 
+def _numbers(boxes: Any) -> Any:
+    """Boxes as a tensor; NumPy's float64 becomes float32, which is enough for places in an image."""
+    tensor = ops.convert_to_tensor(boxes)
+    return ops.cast(tensor, "float32") if ops.dtype(tensor) == "float64" else tensor
+
+
 def _coordinates(boxes: Any) -> list[Any]:
     return [boxes[..., i] for i in range(4)]
 
@@ -160,7 +166,7 @@ def clip_to_image_size(
     relative = name.startswith("rel_")
     if not relative and (height is None or width is None):
         raise InputError(f"clip_to_image_size() in {name!r} needs `height` and `width`.")
-    boxes = ops.convert_to_tensor(bounding_boxes["boxes"])
+    boxes = _numbers(bounding_boxes["boxes"])
     labels = ops.convert_to_tensor(bounding_boxes["labels"])
     dtype = ops.dtype(boxes)
     limits = [ops.cast(1 if relative else side, dtype) for side in (width, height, width, height)]
@@ -198,7 +204,7 @@ def crop(
     [[4.0, 15.0, 24.0, 40.0]]
     """
     name = _absolute_only(_checked(bounding_box_format, "bounding_box_format"), "crop")
-    x1, y1, x2, y2 = _to_corners(ops.convert_to_tensor(boxes), name)
+    x1, y1, x2, y2 = _to_corners(_numbers(boxes), name)
     moved = [x1 - left, y1 - top, x2 - left, y2 - top]
     limits = (width, height, width, height)
     kept = [ops.minimum(ops.maximum(c, 0), m) for c, m in zip(moved, limits, strict=True)]
@@ -234,7 +240,7 @@ def pad(
     [[16.0, 25.0, 36.0, 55.0]]
     """
     name = _absolute_only(_checked(bounding_box_format, "bounding_box_format"), "pad")
-    x1, y1, x2, y2 = _to_corners(ops.convert_to_tensor(boxes), name)
+    x1, y1, x2, y2 = _to_corners(_numbers(boxes), name)
     return _from_corners([x1 + left, y1 + top, x2 + left, y2 + top], name)
 
 
@@ -249,7 +255,7 @@ def _corners_in_pixels(boxes: Any, name: str, image_shape: Any, function: str) -
             "channels)."
         )
     height, width = (None, None) if image_shape is None else tuple(image_shape)[:2]
-    boxes = ops.convert_to_tensor(boxes)
+    boxes = _numbers(boxes)
     dtype = ops.dtype(boxes)
     dtype = dtype if "float" in dtype else "float32"
     return _coordinates(convert_format(boxes, name, "xyxy", height, width, dtype))
@@ -296,7 +302,7 @@ def compute_iou(
     >>> hornbeam.utils.bounding_boxes.compute_iou(a, b, "xyxy").tolist()
     [[0.5]]
     """
-    given = [ops.convert_to_tensor(boxes1), ops.convert_to_tensor(boxes2)]
+    given = [_numbers(boxes1), _numbers(boxes2)]
     first, second = (
         _corners_in_pixels(b, bounding_box_format, image_shape, "compute_iou") for b in given
     )
