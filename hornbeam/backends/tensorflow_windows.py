@@ -49,9 +49,8 @@ def conv(
         return None
     x = _channels_last(inputs, plan)
     how = padding.upper()
+    pads = windows.pads(tuple(x.shape)[1:-1], kernel.shape[: plan.ndim], plan, padding)
     if how == "CAUSAL":
-        sizes = tuple(x.shape)[1:-1]
-        pads = windows.pads(sizes, kernel.shape[: plan.ndim], plan, padding)
         x = tf.pad(x, [(0, 0), *pads, (0, 0)])
         how = "VALID"
     steps, holes = list(plan.strides), list(plan.dilations)
@@ -83,6 +82,7 @@ def pool(
     if ndim == 3 and inputs.dtype is not tf.float32:
         return None
     x = _channels_last(inputs, plan)
+    windows.pads(tuple(x.shape)[1:-1], size, plan, padding)  # whether the window fits
     window, steps = list(size), list(plan.strides)
     if ndim == 1:
         x, window, steps = tf.expand_dims(x, 1), [1, *window], [1, *steps]

@@ -71,16 +71,25 @@ def pads(
 
     'valid' pads nothing; 'same' pads so that the output has ceil(size / stride) entries, the odd
     entry at the end; 'causal' pads only before, so that no output sees later inputs.
+
+    Raises:
+        InputError: for another padding, or a window that does not fit an axis without any.
     """
     padding = str(padding).lower()
     if padding not in ("valid", "same", "causal"):
         raise InputError(f"`padding` must be 'valid', 'same' or 'causal', got {padding!r}.")
-    if padding == "valid":
-        return [(0, 0)] * plan.ndim
-    result = []
+    result: list[tuple[Any, Any]] = []
     rows = zip(sizes, window, plan.strides, plan.dilations, strict=True)
     for size, width, stride, dilation in rows:
         reach = (width - 1) * dilation + 1
+        if padding == "valid":
+            if isinstance(size, int) and reach > size:
+                raise InputError(
+                    f"A window of {width} places (dilation {dilation}) does not fit an axis of size "
+                    f"{size} with padding 'valid'."
+                )
+            result.append((0, 0))
+            continue
         if padding == "causal":
             result.append((reach - 1, 0))
             continue

@@ -110,16 +110,8 @@ def window_slices(
     """For each place of the window what it sees: arrays of shape (batch, *new spatial, channels)."""
     sizes = tuple(b.shape(x)[1:-1])
     pads = windows.pads(sizes, window, plan, padding)
-    counts = []
     rows = zip(sizes, pads, window, plan.strides, plan.dilations, strict=True)
-    for size, pad, width, stride, dilation in rows:
-        count = windows.output_size(size, pad, width, stride, dilation)
-        if isinstance(count, int) and count < 1:
-            raise InputError(
-                f"A window of {width} places (dilation {dilation}) does not fit an axis of size {size} "
-                f"with padding {padding!r}."
-            )
-        counts.append(count)
+    counts = [windows.output_size(*row) for row in rows]
     if any(p != (0, 0) for p in pads):
         x = b.pad(x, ((0, 0), *pads, (0, 0)), "constant", fill)
     slices = []
