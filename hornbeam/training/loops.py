@@ -457,8 +457,13 @@ def predict_on_batch(model: Any, x: Any) -> Any:
             model._check(x, None, None, "predict")
         outputs = model._step("predict")((x, None, None))
     if not tree.is_nested(outputs):
-        return backend.to_numpy(outputs)
-    return tree.map_structure(_read, outputs)
+        return _writable(backend.to_numpy(outputs))
+    return tree.map_structure(lambda leaf: _writable(_read(leaf)), outputs)
+
+
+def _writable(array: Any) -> Any:
+    """`array`, or a copy where it shows memory of the engine that must not be written to."""
+    return array if array.flags.writeable else array.copy()
 
 
 def _read(leaf: Any) -> Any:

@@ -9,7 +9,7 @@ import hornbeam
 from hornbeam.callbacks import Callback, callback
 from hornbeam.errors import InputError
 from hornbeam.training import progress
-from tests.engines import TRAINABLE
+from tests.engines import ENGINES, TRAINABLE
 
 X = np.random.default_rng(0).random((10, 3)).astype(np.float32)
 Y = X.sum(-1, keepdims=True)
@@ -270,3 +270,16 @@ def test_layers_may_draw_from_the_global_generator(engine, listens):
             assert model.predict(data[0], verbose=0).tolist() == runs[-1][-1]
         assert runs[0] == runs[1]
         assert len(set(runs[0][0])) == 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_predictions_may_be_written_to(engine):
+    x = np.ones((3, 2), np.float32)
+    with hornbeam.use_backend(engine):
+        model = hornbeam.Sequential([hornbeam.Input((2,)), hornbeam.layers.Dense(1)])
+        for predicted in (
+            model.predict(x, verbose=0),
+            model.predict(x, batch_size=2, verbose=0),
+            model.predict_on_batch(x),
+        ):
+            predicted[:] = 0
