@@ -28,8 +28,10 @@ class ImageLayer(DataLayer):
     A call gets images ``(batch, height, width, channels)``, one image without the batch axis, or a dict
     with "images" and any of "labels" ``(batch, ...)``, "bounding_boxes" (a dict of "boxes"
     ``(batch, boxes, 4)`` and "labels" ``(batch, boxes)``) and "segmentation_masks"
-    ``(batch, height, width, 1)``; other entries pass unchanged.  A subclass draws the parameters of a
-    transformation once in `get_random_transformation` and applies them to each in ``transform_...``.
+    ``(batch, height, width, 1)``; other entries pass unchanged.  The parameters of a transformation are
+    drawn once, by `get_random_transformation`, and applied to each by ``transform_...``.  A layer of
+    your own overrides these; the ones here override ``_drawn`` and ``_new_...``, which are called where
+    there is something to do.
 
     The parameters are the same for the same seed on every engine.
 
@@ -141,6 +143,10 @@ class ImageLayer(DataLayer):
             training: whether to transform at all.
             seed: an int, a `SeedGenerator` or a key to draw with; the layer's own by default.
         """
+        return self._drawn(data, seed) if training else None
+
+    def _drawn(self, data: Any, seed: Any) -> Any:
+        """The parameters of one transformation of the batch `data`."""
         return None
 
     def transform_images(
@@ -153,6 +159,11 @@ class ImageLayer(DataLayer):
             transformation: what `get_random_transformation` gave.
             training: whether to transform at all.
         """
+        if not training or transformation is None:
+            return images
+        return self._new_images(images, transformation)
+
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         return images
 
     def transform_labels(
@@ -165,6 +176,11 @@ class ImageLayer(DataLayer):
             transformation: what `get_random_transformation` gave.
             training: whether to transform at all.
         """
+        if not training or transformation is None:
+            return labels
+        return self._new_labels(labels, transformation)
+
+    def _new_labels(self, labels: Any, transformation: Any) -> Any:
         return labels
 
     def transform_bounding_boxes(
@@ -177,6 +193,11 @@ class ImageLayer(DataLayer):
             transformation: what `get_random_transformation` gave.
             training: whether to transform at all.
         """
+        if not training or transformation is None:
+            return bounding_boxes
+        return self._new_bounding_boxes(bounding_boxes, transformation)
+
+    def _new_bounding_boxes(self, bounding_boxes: Any, transformation: Any) -> Any:
         return bounding_boxes
 
     def transform_segmentation_masks(
@@ -189,6 +210,11 @@ class ImageLayer(DataLayer):
             transformation: what `get_random_transformation` gave.
             training: whether to transform at all.
         """
+        if not training or transformation is None:
+            return segmentation_masks
+        return self._new_segmentation_masks(segmentation_masks, transformation)
+
+    def _new_segmentation_masks(self, segmentation_masks: Any, transformation: Any) -> Any:
         return segmentation_masks
 
     # ---------------------------------------------------------------------------- one without a batch

@@ -47,20 +47,14 @@ class RandomBrightness(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomBrightness")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """What is added to each image: "rgb_delta" (batch, 1, 1, 1); see `ImageLayer`."""
-        if not training:
-            return None
         low, high = self.value_range
         drawn = self._uniform((self._shape(data)[0], 1, 1, 1), *self.factor, seed=seed)
         return {"rgb_delta": drawn * (high - low)}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, brighter or darker; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         delta = ops.cast(transformation["rgb_delta"], self.compute_dtype)
         return clipped(images + delta, self.value_range)
 
@@ -96,20 +90,14 @@ class RandomContrast(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomContrast")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """The factors: "contrast_factor" (batch, 1, 1, 1); see `ImageLayer`."""
-        if not training:
-            return None
         shape = (self._shape(data)[0], 1, 1, 1)
         drawn = self._uniform(shape, 1 - self.factor[0], 1 + self.factor[1], seed=seed)
         return {"contrast_factor": drawn}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images with another contrast; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         factor = ops.cast(transformation["contrast_factor"], self.compute_dtype)
         mean = ops.mean(images, axis=(self._height_axis, self._width_axis), keepdims=True)
         return clipped((images - mean) * factor + mean, self.value_range)
@@ -149,19 +137,13 @@ class RandomColorDegeneration(ImageLayer):
         self.value_range = value_range_of(value_range, kind)
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """The shares of grey: "factor" (batch, 1, 1, 1); see `ImageLayer`."""
-        if not training:
-            return None
         shape = (self._shape(data)[0], 1, 1, 1)
         return {"factor": self._uniform(shape, *self.factor, seed=seed)}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images with less colour; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         factor = ops.cast(transformation["factor"], self.compute_dtype)
         grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
         return clipped(images + factor * (grey - images), self.value_range)
@@ -211,12 +193,8 @@ class RandomGrayscale(ImageLayer):
         drawn = self._uniform((self._shape(images)[0], 1, 1, 1), seed=seed)
         return ops.less(drawn, self.factor)
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, some of them in shades of grey; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         grey = ops.image.rgb_to_grayscale(images, data_format=self.data_format)
         return ops.where(transformation, grey, images)
 
@@ -298,19 +276,13 @@ class RandomSaturation(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomSaturation")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """What the saturations are multiplied by: "factor" (batch,); see `ImageLayer`."""
-        if not training:
-            return None
         drawn = self._uniform((self._shape(data)[0],), *self.factor, seed=seed)
         return {"factor": drawn / ops.maximum(1 - drawn, 1e-7)}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images with more or less colour; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         factor = self._per_image(ops.clip(transformation["factor"], -1e4, 1e4))
 
         def change(h: Any, s: Any, v: Any) -> list[Any]:
@@ -351,21 +323,15 @@ class RandomHue(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomHue")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """How far the hues turn, in circles: "factor" (batch,); see `ImageLayer`."""
-        if not training:
-            return None
         low, high = self.factor
         drawn = self._uniform((2, self._shape(data)[0]), seed=seed)
         size = (drawn[0] * (high - low) + low) * 0.5
         return {"factor": ops.where(ops.less(drawn[1], 0.5), -size, size)}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images in other hues; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         turn = self._per_image(transformation["factor"])
         return in_hsv(self, images, lambda h, s, v: [ops.mod(h + turn, 1.0), s, v])
 
@@ -403,18 +369,12 @@ class RandomInvert(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomInvert")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """Which images are inverted: "apply_inversion" (batch,); see `ImageLayer`."""
-        if not training:
-            return None
         return {"apply_inversion": chosen(self, self._shape(data)[0], self.factor, seed)}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, some of them inverted; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         which = ops.reshape(transformation["apply_inversion"], (-1, 1, 1, 1))
         low, high = self.value_range
         return ops.where(which, (low + high) - images, images)
@@ -482,24 +442,17 @@ class RandomColorJitter(ImageLayer):
         for step in self._steps:  # they are not called, but lend their transformations
             step.built = True
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """The parameters of each step: a list; see `ImageLayer`."""
-        if not training:
-            return None
         keys = subkeys(self, len(self._steps), seed)
         return [
-            step.get_random_transformation(data, training=training, seed=keys[i])
-            for i, step in enumerate(self._steps)
+            step.get_random_transformation(data, seed=keys[i]) for i, step in enumerate(self._steps)
         ]
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images in other colours; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         for step, found in zip(self._steps, transformation, strict=True):
-            images = step.transform_images(images, found, training=training)
+            images = step.transform_images(images, found)
         return images
 
 

@@ -56,10 +56,8 @@ class RandomFlip(ImageLayer):
         self.mode = mode
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "flips" (batch, 1, 1, 1), and in the mode of both "vertical_flips"; see `ImageLayer`."""
-        if not training:
-            return None
         images = data["images"] if isinstance(data, dict) else data
         drawn = ops.less(self._uniform((2, self._shape(data)[0], 1, 1, 1), seed=seed), 0.5)
         found = {"flips": drawn[0], "input_shape": tuple(sizes(images))}
@@ -77,12 +75,8 @@ class RandomFlip(ImageLayer):
             found.append((self._height_axis, transformation.get("vertical_flips", first)))
         return found
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, some of them turned over; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         for axis, which in self._flips(transformation):
             images = ops.where(which, ops.flip(images, axis=axis), images)
         return images
@@ -93,12 +87,8 @@ class RandomFlip(ImageLayer):
         """The masks, turned over as the images are; see `ImageLayer`."""
         return self.transform_images(segmentation_masks, transformation, training)
 
-    def transform_bounding_boxes(
-        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_bounding_boxes(self, bounding_boxes: Any, transformation: Any) -> Any:
         """The boxes, turned over as the images are; see `ImageLayer`."""
-        if not training or transformation is None:
-            return bounding_boxes
         shape = transformation["input_shape"]
         size = shape[self._height_axis], shape[self._width_axis]
 
@@ -155,28 +145,16 @@ class _Warping(ImageLayer):
             data_format=self.data_format,
         )
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, moved; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         return self._warped(images, transformation, self.interpolation)
 
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_segmentation_masks(self, segmentation_masks: Any, transformation: Any) -> Any:
         """The masks, moved as the images are, without mixing classes; see `ImageLayer`."""
-        if not training or transformation is None:
-            return segmentation_masks
         return self._warped(segmentation_masks, transformation, "nearest")
 
-    def transform_bounding_boxes(
-        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_bounding_boxes(self, bounding_boxes: Any, transformation: Any) -> Any:
         """The boxes around what has moved; see `ImageLayer`."""
-        if not training or transformation is None:
-            return bounding_boxes
         size = self._size(transformation)
         forward = self._forward(transformation)
         return self._move_boxes(
@@ -269,10 +247,8 @@ class RandomRotation(_Warping):
         self._set_warping(fill_mode, interpolation, fill_value)
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "angle" (batch,) in degrees and "rotation_matrix" (batch, 8); see `ImageLayer`."""
-        if not training:
-            return None
         batch, height, width = self._shape(data)
         angle = self._uniform((batch,), *self.factor, seed=seed) * 360.0
         turn = angle * (math.pi / 180)
@@ -337,10 +313,8 @@ class RandomTranslation(_Warping):
         self._set_warping(fill_mode, interpolation, fill_value)
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "translations" (batch, 2) to the right and down, in pixels; see `ImageLayer`."""
-        if not training:
-            return None
         batch, height, width = self._shape(data)
         drawn = self._uniform((2, batch), seed=seed)
         right = (drawn[0] * (self._right[1] - self._right[0]) + self._right[0]) * width
@@ -399,10 +373,8 @@ class RandomZoom(_Warping):
         self._set_warping(fill_mode, interpolation, fill_value)
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "height_zoom" and "width_zoom" (batch, 1); see `ImageLayer`."""
-        if not training:
-            return None
         drawn = self._uniform((2, self._shape(data)[0], 1), seed=seed)
         high = drawn[0] * (self._high[1] - self._high[0]) + (1 + self._high[0])
         wide = high
@@ -474,10 +446,8 @@ class RandomShear(_Warping):
         self._set_warping(fill_mode, interpolation, fill_value)
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "shear_factor" (batch, 2): the numbers s and t; see `ImageLayer`."""
-        if not training:
-            return None
         drawn = self._uniform((3, self._shape(data)[0]), seed=seed)
         sign = ops.where(ops.less(drawn[0], 0.5), -1.0, 1.0)
         ends = (self.x_factor, self.y_factor)
@@ -532,13 +502,11 @@ class RandomPerspective(_Warping):
         self._set_warping("constant", interpolation, fill_value)
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "apply_perspective" (batch,), "start_points" and "end_points" (batch, 4, 2).
 
         See `ImageLayer` and `ops.image.perspective_transform`.
         """
-        if not training:
-            return None
         batch, height, width = self._shape(data)
         drawn = self._uniform((10, batch), seed=seed)
         low, high = self.factor
@@ -650,10 +618,8 @@ class RandomElasticTransform(_Warping):
         """
         return width * 0.1 * factor, height * 0.05 * factor
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "apply_transform" (batch,), "distortion_factor" () and "seed", a key; see `ImageLayer`."""
-        if not training:
-            return None
         key = self._key(seed)
         batch = self._shape(data)[0]
         drawn = self._uniform((1,), *self.scale, seed=key)
@@ -695,12 +661,8 @@ class RandomElasticTransform(_Warping):
         columns = ops.reshape(ops.arange(0, width, dtype="float32"), (1, 1, -1))
         return rows + alpha * noise[..., 0], columns + alpha * noise[..., 1]
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, some of them distorted; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         moved = self._warped(images, transformation, self.interpolation)
         return clipped(moved, self.value_range)
 

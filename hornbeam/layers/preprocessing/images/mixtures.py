@@ -114,10 +114,8 @@ class RandomErasing(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomErasing")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """Which images ("apply_erasing"), where ("batch_masks") and with what; see `ImageLayer`."""
-        if not training:
-            return None
         images = data["images"] if isinstance(data, dict) else data
         key = self._key(seed)
         batch = self._shape(data)[0]
@@ -141,12 +139,8 @@ class RandomErasing(ImageLayer):
         value = ops.reshape(ops.cast(self.fill_value, "float32"), tuple(line))
         return ops.broadcast_to(value, shape)
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, some of them covered in part; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         which = ops.reshape(transformation["apply_erasing"], (-1, 1, 1, 1))
         where = ops.logical_and(which, transformation["batch_masks"])
         return ops.where(where, ops.cast(transformation["fill_value"], self.compute_dtype), images)
@@ -188,10 +182,8 @@ class MixUp(ImageLayer):
         self.alpha = alpha
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "mix_weight" and "permutation_order", each (batch,); see `ImageLayer`."""
-        if not training:
-            return None
         key = self._key(seed)
         batch = self._shape(data)[0]
         return {
@@ -206,28 +198,16 @@ class MixUp(ImageLayer):
         other = ops.take(x, transformation["permutation_order"], axis=0)
         return weight * x + (1.0 - weight) * other
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, each mixed with another; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         return self._mixed(images, transformation)
 
-    def transform_labels(
-        self, labels: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_labels(self, labels: Any, transformation: Any) -> Any:
         """The labels, mixed as the images are; see `ImageLayer`."""
-        if not training or transformation is None:
-            return labels
         return self._mixed(labels, transformation)
 
-    def transform_bounding_boxes(
-        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_bounding_boxes(self, bounding_boxes: Any, transformation: Any) -> Any:
         """The boxes of both images; see `ImageLayer`."""
-        if not training or transformation is None:
-            return bounding_boxes
         order = transformation["permutation_order"]
         both = {
             key: ops.concatenate([value, ops.take(value, order, axis=0)], axis=1)
@@ -236,12 +216,8 @@ class MixUp(ImageLayer):
         }
         return {**bounding_boxes, **both}
 
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_segmentation_masks(self, segmentation_masks: Any, transformation: Any) -> Any:
         """The masks of both images; see `ImageLayer`."""
-        if not training or transformation is None:
-            return segmentation_masks
         other = ops.take(segmentation_masks, transformation["permutation_order"], axis=0)
         return ops.concatenate([segmentation_masks, other], axis=self._channel_axis)
 
@@ -295,13 +271,11 @@ class CutMix(ImageLayer):
         self.factor = factor_range(factor, "CutMix")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "permutation_order" (batch,), "batch_masks" and "mix_weight" (batch, 1, 1, 1).
 
         See `ImageLayer`.
         """
-        if not training:
-            return None
         images = data["images"] if isinstance(data, dict) else data
         key = self._key(seed)
         batch = self._shape(data)[0]
@@ -316,33 +290,21 @@ class CutMix(ImageLayer):
             "mix_weight": 1.0 - covered,
         }
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images with parts of others; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         other = ops.take(images, transformation["permutation_order"], axis=0)
         return ops.where(transformation["batch_masks"], other, images)
 
-    def transform_labels(
-        self, labels: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_labels(self, labels: Any, transformation: Any) -> Any:
         """The labels, mixed by the areas; see `ImageLayer`."""
-        if not training or transformation is None:
-            return labels
         labels = ops.cast(labels, self.compute_dtype)
         weight = ops.cast(transformation["mix_weight"], self.compute_dtype)
         weight = ops.reshape(weight, (-1, *(1,) * (len(labels.shape) - 1)))
         other = ops.take(labels, transformation["permutation_order"], axis=0)
         return weight * labels + (1.0 - weight) * other
 
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_segmentation_masks(self, segmentation_masks: Any, transformation: Any) -> Any:
         """The masks with parts of others; see `ImageLayer`."""
-        if not training or transformation is None:
-            return segmentation_masks
         other = ops.take(segmentation_masks, transformation["permutation_order"], axis=0)
         inside = ops.any(transformation["batch_masks"], axis=self._channel_axis, keepdims=True)
         return ops.where(inside, other, segmentation_masks)

@@ -142,13 +142,11 @@ class RandAugment(_Policy):
         self._seed_with(seed)
         self._make_choices()
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "layer_idxes" (num_ops,) and "keys" (num_ops, 2): which, and what to draw with; the "images".
 
         See `ImageLayer`.
         """
-        if not training:
-            return None
         key = self._key(seed)
         drawn = self._uniform((self.num_ops,), 0.0, float(len(self._choices)), seed=key)
         keys = subkeys(self, self.num_ops, key)
@@ -164,30 +162,18 @@ class RandAugment(_Policy):
             )
         return value
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, augmented; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         return self._steps(images, transformation, "images")
 
-    def transform_bounding_boxes(
-        self, bounding_boxes: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_bounding_boxes(self, bounding_boxes: Any, transformation: Any) -> Any:
         """The boxes, moved as the images are; see `ImageLayer`."""
-        if not training or transformation is None:
-            return bounding_boxes
         dtype = self.compute_dtype
         boxes = {**bounding_boxes, "boxes": ops.cast(bounding_boxes["boxes"], dtype)}
         return self._steps(boxes, transformation, "bounding_boxes")
 
-    def transform_segmentation_masks(
-        self, segmentation_masks: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_segmentation_masks(self, segmentation_masks: Any, transformation: Any) -> Any:
         """The masks, moved as the images are; see `ImageLayer`."""
-        if not training or transformation is None:
-            return segmentation_masks
         return self._steps(segmentation_masks, transformation, "segmentation_masks")
 
 
@@ -244,14 +230,12 @@ class AugMix(_Policy):
         self._seed_with(seed)
         self._make_choices(brightness=all_ops)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """The "chain_mixing_weights" (chains,), the "weight_sample" (), and what the chains do.
 
         "layer_idxes" (chains * depth,) says which augmentations, "keys" (chains * depth, 2) what to
         draw their parameters with.
         """
-        if not training:
-            return None
         key = self._key(seed)
         steps = self.num_chains * self.chain_depth
         drawn = self._uniform((steps,), 0.0, float(len(self._choices)), seed=key)
@@ -271,12 +255,8 @@ class AugMix(_Policy):
             drawn = rejection.gamma(Portable(place), key, alpha)  # type: ignore[arg-type]
         return ops.cast(registry.current().asarray(drawn), "float32")
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, mixed with what the chains made of them; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         dtype = self.compute_dtype
         mixed: Any = 0.0
         for chain in range(self.num_chains):

@@ -55,19 +55,13 @@ class RandomPosterization(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomPosterization")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """How many bits are dropped: "shift_factor" (batch,); see `ImageLayer`."""
-        if not training:
-            return None
         drawn = self._uniform((self._shape(data)[0],), *self.factor, seed=seed)
         return {"shift_factor": ops.cast(8 - ops.cast(drawn, "int32"), "uint8")}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images with fewer bits; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         size = self._per_image(ops.power(2.0, ops.cast(transformation["shift_factor"], "float32")))
         values = ops.floor(to_unit(images, self.value_range, 255.0))
         return from_unit(ops.floor(values / size) * size, self.value_range, 255.0)
@@ -107,10 +101,8 @@ class Solarization(ImageLayer):
         self.value_range = value_range_of(value_range, "Solarization")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """ "additions" and "thresholds", each (batch, 1, 1, 1), in 0..255; see `ImageLayer`."""
-        if not training:
-            return None
         drawn = self._uniform((2, self._shape(data)[0], 1, 1, 1), seed=seed)
         (a, b), (c, d) = self.addition_factor, self.threshold_factor
         return {
@@ -118,12 +110,8 @@ class Solarization(ImageLayer):
             "thresholds": (drawn[1] * (d - c) + c) * 255.0,
         }
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, solarized; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         more, limit = (
             ops.cast(transformation[k], self.compute_dtype) for k in ("additions", "thresholds")
         )
@@ -374,18 +362,12 @@ class RandomSharpness(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomSharpness")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """The numbers f: "factor" (batch,); see `ImageLayer`."""
-        if not training:
-            return None
         return {"factor": self._uniform((self._shape(data)[0],), *self.factor, seed=seed)}
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, sharper or smoother; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         factor = self._per_image(transformation["factor"] * 2)
         weights = np.ones((3, 3), "float32")
         weights[1, 1] = 5
@@ -452,10 +434,8 @@ class RandomGaussianBlur(ImageLayer):
         self.value_range = value_range_of(value_range, "RandomGaussianBlur")
         self._seed_with(seed)
 
-    def get_random_transformation(self, data: Any, training: bool = True, seed: Any = None) -> Any:
+    def _drawn(self, data: Any, seed: Any) -> Any:
         """Which images ("should_apply_blur") and two deviations ("blur_factor"); see `ImageLayer`."""
-        if not training:
-            return None
         keys = self._key(seed)
         batch = self._shape(data)[0]
         drawn = self._uniform((2 * batch + 2,), seed=keys)
@@ -467,12 +447,8 @@ class RandomGaussianBlur(ImageLayer):
             "blur_factor": drawn[2 * batch :] * (end - start) + start,
         }
 
-    def transform_images(
-        self, images: Any, transformation: Any = None, training: bool = True
-    ) -> Any:
+    def _new_images(self, images: Any, transformation: Any) -> Any:
         """The images, some of them smoother; see `ImageLayer`."""
-        if not training or transformation is None:
-            return images
         sigma = ops.maximum(ops.cast(transformation["blur_factor"], "float32"), 1e-3)
         lines = []
         for size, width in zip(self.kernel_size[::-1], (sigma[1], sigma[0]), strict=True):
