@@ -104,11 +104,11 @@ def _einsum(terms: list[str], out: str, operands: list[Any], dtype: str) -> Vari
     return Host("einsum", run, [(dtype, tuple(lengths[c] for c in out))], pull)(*operands)
 
 
-def _solved(a: Any, b: Any, **options: Any) -> Variable:
-    a, b = a.constant(a), a.constant(b)
+def _solved(matrix: Any, b: Any, **options: Any) -> Variable:
+    matrix, b = a.constant(matrix), a.constant(b)
     solver = linalg.solve_triangular if options else linalg.solve
-    shape = (*broadcast(static(a)[:-2], static(b)[:-2]), *static(b)[-2:])
-    return a.sized(solver(a, b, b_ndim=2, **options), shape)
+    shape = (*broadcast(static(matrix)[:-2], static(b)[:-2]), *static(b)[-2:])
+    return a.sized(solver(matrix, b, b_ndim=2, **options), shape)
 
 
 def _smaller(m: Any, n: Any) -> Any:
@@ -195,10 +195,10 @@ GRAPH: dict[str, Callable[..., Any]] = {
     "cholesky": lambda x: a.sized(linalg.cholesky(x), static(x)),
     "qr": _qr,
     "svd": _svd,
-    "eigh": _of_square(linalg.eigh),
+    "eigh": _of_square(lambda x: linalg.eigh(x, driver="evd")),  # the signs of NumPy
     "eig": _of_square(linalg.eig),
     "solve": _solved,
-    "solve_triangular": lambda a, b, lower: _solved(a, b, lower=lower),
+    "solve_triangular": lambda matrix, b, lower: _solved(matrix, b, lower=lower),
     "lu_factor": _of_square(linalg.lu_factor),
     "fft": _fourier("fft"),
     "ifft": _fourier("ifft"),
