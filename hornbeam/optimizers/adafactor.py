@@ -8,13 +8,14 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.backends.protocol import Array
 from hornbeam.optimizers.gradients import mean_square_root
-from hornbeam.optimizers.optimizer import Optimizer, Slots
+from hornbeam.optimizers.listed import ListedOptimizer
+from hornbeam.optimizers.optimizer import Slots
 from hornbeam.saving.objects import builtin
 from hornbeam.variables import Variable
 
 
 @builtin("keras.optimizers")
-class Adafactor(Optimizer):
+class Adafactor(ListedOptimizer):
     """Divides gradients by a size kept per row and per column only (Shazeer and Stern, 2018).
 
     Args:
@@ -85,11 +86,11 @@ class Adafactor(Optimizer):
         self.clip_threshold = clip_threshold
         self.relative_step = relative_step
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Make the state: means over rows, over columns, and of all for vectors."""
         if self.built:
             return
-        self._set_variables(variables)
+        self._set_variables(var_list)
         self._slots = {"row": [], "column": [], "velocity": []}
         for variable in self._trainable_variables:
             stem, shape = variable.path.replace("/", "_"), variable.shape

@@ -8,7 +8,8 @@ from typing import Any
 from hornbeam import ops
 from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError
-from hornbeam.optimizers.optimizer import Optimizer, Slots
+from hornbeam.optimizers.listed import ListedOptimizer
+from hornbeam.optimizers.optimizer import Slots
 from hornbeam.saving.objects import builtin
 
 
@@ -18,7 +19,7 @@ def moved(old: Array, new: Array, beta: float) -> Array:
 
 
 @builtin("keras.optimizers")
-class Adam(Optimizer):
+class Adam(ListedOptimizer):
     """Mean of the gradients over the root of the mean of their squares (Kingma and Ba, 2014).
 
     ``w -= learning_rate m / (sqrt(v) + epsilon)``, with both means corrected for their start at zero.
@@ -182,7 +183,7 @@ class AdamW(Adam):
 
 
 @builtin("keras.optimizers")
-class Adamax(Optimizer):
+class Adamax(ListedOptimizer):
     """`Adam` with the largest recent gradient in place of the mean square (Kingma and Ba, 2014).
 
     Args:

@@ -10,13 +10,14 @@ from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError
 from hornbeam.optimizers.adam import moved
 from hornbeam.optimizers.gradients import norm
-from hornbeam.optimizers.optimizer import Optimizer, Slots
+from hornbeam.optimizers.listed import ListedOptimizer
+from hornbeam.optimizers.optimizer import Slots
 from hornbeam.saving.objects import builtin
 from hornbeam.variables import Variable
 
 
 @builtin("keras.optimizers")
-class Nadam(Optimizer):
+class Nadam(ListedOptimizer):
     """`Adam` with Nesterov momentum (Dozat, 2015).
 
     Args:
@@ -90,10 +91,10 @@ class Nadam(Optimizer):
             )
         ]
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Make the state: also the product of the momentum schedule so far, common to all."""
         if not self.built:
-            super().build(variables)
+            super().build(var_list)
             self._product = self.add_variable((), "ones", name="u_product")
 
     def _momentum_at(self, step: Array) -> Array:
@@ -119,7 +120,7 @@ class Nadam(Optimizer):
 
 
 @builtin("keras.optimizers")
-class Lamb(Optimizer):
+class Lamb(ListedOptimizer):
     """`Adam` with steps in proportion to the size of each variable (You et al., 2019).
 
     Args:
@@ -210,7 +211,7 @@ class Lamb(Optimizer):
 
 
 @builtin("keras.optimizers")
-class Lion(Optimizer):
+class Lion(ListedOptimizer):
     """Steps of one size, in the direction of the sign of a mean gradient (Chen et al., 2023).
 
     Args:

@@ -9,8 +9,10 @@ from hornbeam import ops
 from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError
 from hornbeam.initializers import Constant
+from hornbeam.optimizers.listed import ListedOptimizer
 from hornbeam.optimizers.optimizer import Optimizer, Slots
 from hornbeam.saving.objects import builtin
+from hornbeam.variables import Variable
 
 
 @builtin("keras.optimizers")
@@ -100,7 +102,7 @@ class SGD(Optimizer):
 
 
 @builtin("keras.optimizers")
-class RMSprop(Optimizer):
+class RMSprop(ListedOptimizer):
     """Divides gradients by the root of a moving mean of their squares (Hinton, 2012).
 
     Args:
@@ -193,7 +195,7 @@ class RMSprop(Optimizer):
 
 
 @builtin("keras.optimizers")
-class Adagrad(Optimizer):
+class Adagrad(ListedOptimizer):
     """Divides gradients by the root of the sum of all their squares (Duchi et al., 2011).
 
     Args:
@@ -275,7 +277,7 @@ class Adagrad(Optimizer):
 
 
 @builtin("keras.optimizers")
-class Adadelta(Optimizer):
+class Adadelta(ListedOptimizer):
     """Gradients in units of how far the variable has been moving (Zeiler, 2012).
 
     Args:
@@ -345,6 +347,16 @@ class Adadelta(Optimizer):
                 "accumulated_delta_var",
             )
         ]
+
+    def update_step(self, grad: Any, variable: Variable, learning_rate: Any) -> None:
+        """Change one variable.
+
+        Args:
+            grad: its gradient.
+            variable: the variable.
+            learning_rate: the learning rate.
+        """
+        super().update_step(grad, variable, learning_rate)
 
     def update(
         self, gradient: Array, parameter: Array, slots: Slots, learning_rate: Array, step: Array

@@ -9,12 +9,13 @@ from hornbeam import ops
 from hornbeam.backends.protocol import Array
 from hornbeam.errors import InputError
 from hornbeam.initializers import Constant
-from hornbeam.optimizers.optimizer import Optimizer, Slots
+from hornbeam.optimizers.listed import ListedOptimizer
+from hornbeam.optimizers.optimizer import Slots
 from hornbeam.saving.objects import builtin
 
 
 @builtin("keras.optimizers")
-class Ftrl(Optimizer):
+class Ftrl(ListedOptimizer):
     """Follow the regularized leader, which can make weights exactly zero (McMahan et al., 2013).
 
     Args:

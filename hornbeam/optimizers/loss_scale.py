@@ -69,20 +69,20 @@ class LossScaleOptimizer(Optimizer):
         self.step_counter: Variable | None = None
         self.dynamic_scale: Variable | None = None
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Make the state, here and in the inner optimizer.
 
         Args:
-            variables: the variables to be trained.
+            var_list: the variables to be trained.
         """
         if self.built:
             return
-        self._set_variables(variables)
+        self._set_variables(var_list)
         self.step_counter = self.add_variable((), "zeros", "int32", name="step_counter")
         self.dynamic_scale = self.add_variable(
             (), initializers.Constant(self.initial_scale), "float32", name="dynamic_scale"
         )
-        self.inner_optimizer.build(variables)
+        self.inner_optimizer.build(var_list)
 
     @property
     def variables(self) -> list[Variable]:

@@ -145,15 +145,15 @@ class MultiOptimizer(Optimizer):
         self._groups: list[tuple[Optimizer, list[Variable]]] = []
         super().__init__(learning_rate=0.0, loss_scale_factor=loss_scale_factor, name=name)
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Choose an optimizer for each variable, and make their state.
 
         Args:
-            variables: the variables to be trained.
+            var_list: the variables to be trained.
         """
         if self.built:
             return
-        self._set_variables(variables)
+        self._set_variables(var_list)
         for variable in self._trainable_variables:
             optimizer = _checked(self._optimizer_map(variable))
             for known, members in self._groups:

@@ -8,13 +8,13 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam.optimizers.adam import moved
-from hornbeam.optimizers.optimizer import Optimizer
+from hornbeam.optimizers.listed import ListedOptimizer
 from hornbeam.saving.objects import builtin
 from hornbeam.variables import Variable
 
 
 @builtin("keras.optimizers")
-class Muon(Optimizer):
+class Muon(ListedOptimizer):
     """Makes the steps of matrices orthogonal; other variables take the steps of `AdamW` (Jordan, 2024).
 
     The orthogonal matrix nearest to the momentum is approached by Newton-Schulz iterations.
@@ -123,11 +123,11 @@ class Muon(Optimizer):
             return False
         return not any(re.search(pattern, variable.path) for pattern in self.exclude_layers)
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Make the state: a momentum for all, a velocity for those with the steps of `AdamW`."""
         if self.built:
             return
-        self._set_variables(variables)
+        self._set_variables(var_list)
         self._orthogonal = [self.is_orthogonal(v) for v in self._trainable_variables]
         self._slots = {"momentum": [], "velocity": []}
         for variable, orthogonal in zip(self._trainable_variables, self._orthogonal, strict=True):

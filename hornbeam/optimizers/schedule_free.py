@@ -7,13 +7,14 @@ from typing import Any
 
 from hornbeam import ops
 from hornbeam.backends.protocol import Array
-from hornbeam.optimizers.optimizer import Optimizer, Slots
+from hornbeam.optimizers.listed import ListedOptimizer
+from hornbeam.optimizers.optimizer import Slots
 from hornbeam.saving.objects import builtin
 from hornbeam.variables import Variable
 
 
 @builtin("keras.optimizers")
-class ScheduleFreeAdamW(Optimizer):
+class ScheduleFreeAdamW(ListedOptimizer):
     """`Adam` whose weights are averaged as it goes, so that it needs no schedule (Defazio et al., 2024).
 
     The variables hold ``y = beta_1 x + (1 - beta_1) z``, z being where the steps lead and x the mean of
@@ -93,10 +94,10 @@ class ScheduleFreeAdamW(Optimizer):
             )
         ]
 
-    def build(self, variables: Sequence[Variable]) -> None:
+    def build(self, var_list: Sequence[Variable]) -> None:
         """Make the state; the steps start from the variables."""
         if not self.built:
-            super().build(variables)
+            super().build(var_list)
             for variable, start in zip(
                 self._trainable_variables, self._slots["momentum"], strict=True
             ):

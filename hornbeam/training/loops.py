@@ -20,8 +20,15 @@ from hornbeam.callbacks import Callback, CallbackList, ProgbarLogger, RunCheckpo
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.training.checks import NanWatch, check_outputs, check_targets
-from hornbeam.training.data import ArrayData, is_array_like, make_data, train_validation_split
+from hornbeam.training.data import (
+    ArrayData,
+    is_array_like,
+    make_data,
+    train_validation_split,
+    unpack_x_y_sample_weight,
+)
 from hornbeam.training.data.tables import SparseRows
+from hornbeam.training.functions import Batches, Function, own_function, run_once
 from hornbeam.training.logs import Logs, to_host
 from hornbeam.training.progress import Progress, make_progress
 from hornbeam.training.resume import Run
@@ -282,7 +289,10 @@ def run_epoch(
         epoch: the number of the epoch, from 0.
         run: the run that this epoch belongs to, which may begin within it.
     """
-    if _can_fuse(model, data, kind, listeners):
+    function = own_function(model, kind)
+    if function is not None:
+        logs = _epoch_by_function(function, model, data, kind, listeners, progress, epoch, run)
+    elif _can_fuse(model, data, kind, listeners):
         logs = _fused_epoch(model, data, kind, progress, epoch, run)
     else:
         logs = _stepwise_epoch(model, data, kind, listeners, progress, epoch, run)
@@ -397,6 +407,38 @@ def _stepwise_epoch(
     return logs
 
 
+def _epoch_by_function(
+    function: Function,
+    model: Any,
+    data: Any,
+    kind: str,
+    listeners: Any,
+    progress: Progress,
+    epoch: int,
+    run: Run | None,
+) -> Any:
+    """An epoch by the user's function, each call of which takes as many batches as it likes."""
+    hears = listens(listeners, kind)
+    first, logs = _begun(run, epoch)
+    batches = Batches(data.epoch(epoch, first), first)
+    while not (kind == "train" and model.stop_training) and batches.more():
+        before = batches.taken
+        if hears:
+            getattr(listeners, f"on_{kind}_batch_begin")(before)
+        logs = batches.feed(function, f"{kind}_function")
+        if not isinstance(logs, dict):
+            raise InputError(
+                f"The {kind}_function of {type(model).__name__} must return a dict of logs, got "
+                f"{type(logs).__name__}."
+            )
+        if hears:
+            getattr(listeners, f"on_{kind}_batch_end")(batches.taken - 1, Logs(logs))
+        progress.update(batches.taken, logs)
+        if run is not None:
+            run.after_step(epoch, batches.taken, batches.taken - before, logs)
+    return logs
+
+
 # ------------------------------------------------------------------------------------------- predict
 
 
@@ -413,6 +455,7 @@ def predict(
     whole = isinstance(x, np.ndarray) and x.ndim and 0 < len(x) <= (batch_size or 32)
     if whole and not callbacks and steps is None and verbose in (0, "auto"):
         return predict_on_batch(model, x)  # a batch needs no loop around it
+    function = own_function(model, "predict")
     data = make_data(x, batch_size=batch_size, steps=steps, what="predict")
     progress = make_progress(verbose, data.num_batches, 1)
     listeners = _callback_list(callbacks, model, progress, data, 1, history=False)
@@ -425,10 +468,7 @@ def predict(
         listeners.on_predict_begin()
         progress.begin_epoch(0)
         with closing(data):
-            for i, batch in enumerate(data.epoch()):
-                if hears:
-                    listeners.on_predict_batch_begin(i)
-                outputs = step(batch)
+            for i, outputs in _outputs(data, step, function, listeners if hears else None):
                 spec = tree.structure_of(outputs) if spec is None else spec
                 parts.append(tree.flatten(outputs))
                 progress.update(i + 1, {})
@@ -444,6 +484,21 @@ def predict(
     return tree.unflatten(spec, columns)
 
 
+def _outputs(
+    data: Any, step: Any, function: Function | None, listeners: Any
+) -> Iterator[tuple[int, Any]]:
+    """(the number of the last batch, the outputs), batch by batch."""
+    batches = Batches(data.epoch())
+    while batches.more():
+        if listeners is not None:
+            listeners.on_predict_batch_begin(batches.taken)
+        if function is None:
+            outputs = step(unpack_x_y_sample_weight(next(batches)))
+        else:
+            outputs = batches.feed(function, "predict_function")
+        yield batches.taken - 1, outputs
+
+
 def predict_on_batch(model: Any, x: Any) -> Any:
     """See `Trainer.predict_on_batch`."""
     from hornbeam.training.data.arrays import _arrays
@@ -455,7 +510,7 @@ def predict_on_batch(model: Any, x: Any) -> Any:
         x = _arrays(x, "x")
         if not model._is_prepared("predict"):
             model._check(x, None, None, "predict")
-        outputs = model._step("predict")((x, None, None))
+        outputs = run_once(model, "predict", (x, None, None))
     if not tree.is_nested(outputs):
         return _writable(backend.to_numpy(outputs))
     return tree.map_structure(lambda leaf: _writable(_read(leaf)), outputs)

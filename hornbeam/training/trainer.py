@@ -24,13 +24,14 @@ from hornbeam.training.checks import check_targets
 from hornbeam.training.compiled import CompiledLoss, CompiledMetrics
 from hornbeam.training.data import unpack_x_y_sample_weight
 from hornbeam.training.data.weights import with_class_weight
+from hornbeam.training.functions import StepFunctions, run_once
 from hornbeam.training.logs import to_host
 from hornbeam.training.steps import FusedSteps, Step, in_context
 from hornbeam.training.styles import plain_step
 from hornbeam.variables import Variable, recording_writes, structure_version
 
 
-class Trainer:
+class Trainer(StepFunctions):
     """The training half of a model.
 
     Override `train_step`, `test_step`, `predict_step`, `compute_loss` or `compute_metrics` to change
@@ -61,6 +62,7 @@ class Trainer:
         self._steps_cache: dict[Any, Any] = {}
         self.steps_per_execution = 1
         self.jit_compile: Any = "auto"
+        self._forget_functions()
 
     # -------------------------------------------------------------------------------------- compile
 
@@ -126,6 +128,7 @@ class Trainer:
         self._compiled = True
         self.stop_training = False
         self._forget_compiled()
+        self._forget_functions()
 
     def _output_names_or_none(self) -> list[str] | None:
         try:
@@ -656,7 +659,7 @@ class Trainer:
         self._assert_compiled("train_on_batch")
         data = self._one_batch(x, y, sample_weight, class_weight, "train")
         with registry.use_backend(self._model_backend()):
-            logs = self._step("train")(data)
+            logs = run_once(self, "train", data)
         return self._batch_result(logs, return_dict)
 
     @short
@@ -667,7 +670,7 @@ class Trainer:
         self._assert_compiled("test_on_batch")
         data = self._one_batch(x, y, sample_weight, None, "test")
         with registry.use_backend(self._model_backend()):
-            logs = self._step("test")(data)
+            logs = run_once(self, "test", data)
         return self._batch_result(logs, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:

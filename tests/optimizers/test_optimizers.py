@@ -1,5 +1,6 @@
 """Optimizers against Keras: 50 updates, states, configs; eager and as compiled pure functions."""
 
+import inspect
 import os
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -341,3 +342,13 @@ def test_missing_gradients_are_told_once():
 def test_what_is_no_more_says_what_to_use(name):
     with pytest.raises(ImportError, match=f"Use `optimizers.{name}`: it has the same rule"):
         getattr(hornbeam.optimizers.legacy, name)(0.1, decay=1e-3)
+
+
+@pytest.mark.parametrize("kind", optimizers.ALL_CLASSES[1:], ids=lambda kind: kind.__name__)
+def test_build_names_its_argument_as_in_keras(kind):
+    theirs = getattr(keras.optimizers, kind.__name__)
+    for method in ("build", "update_step"):
+        if kind in (optimizers.LossScaleOptimizer, optimizers.MultiOptimizer) and method != "build":
+            continue  # they leave single steps to the optimizers within
+        found, expected = (inspect.signature(getattr(k, method)) for k in (kind, theirs))
+        assert list(found.parameters) == list(expected.parameters)
