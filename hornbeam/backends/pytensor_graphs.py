@@ -23,7 +23,7 @@ from pytensor.tensor.elemwise import Elemwise
 from hornbeam import tree
 from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends.dims import TracedDim
-from hornbeam.backends.pytensor_kernels import Kernels, kernel_of
+from hornbeam.backends.pytensor_kernels import REWRITES, kernel_of
 from hornbeam.backends.pytensor_values import PyTensorArray
 from hornbeam.errors import InputError, UnsupportedError
 
@@ -463,9 +463,7 @@ def default_mode() -> Any:
     return _MODE
 
 
-_MODE = Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer="fast_compile").register(
-    (Kernels(), 200.0)
-)
+_MODE = Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=REWRITES)
 
 
 def compiled_function(inputs: list[Variable], outputs: list[Variable]) -> Callable[..., list[Any]]:
