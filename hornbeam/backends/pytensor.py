@@ -300,6 +300,10 @@ class PyTensorBackend(Backend):
     def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
         return self._drawn("random_integers", key, shape, "int32", int(low), int(high))
 
+    def threefry(self, key: Array, shape: Sequence[Any], stream: int) -> Array:
+        """One node: the composition is 350, and an image layer of several others draws 20 times."""
+        return self._drawn("threefry", key, shape, "int64", stream)
+
     def random_permutation(self, key: Array, n: Any) -> Array:
         def permuted(key: Array, shape: Sequence[int]) -> Array:
             return NUMPY.random_permutation(key, shape[0])

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytensor.tensor as pt
+from pytensor.graph.basic import Apply
 from pytensor.tensor.shape import Shape_i
 
 from hornbeam import dtypes
@@ -69,6 +70,16 @@ def sizes(shape: Any) -> list[Any]:
     """A shape as PyTensor takes it: ints and scalar variables."""
     given = (shape,) if not isinstance(shape, (tuple, list, np.ndarray)) else shape
     return [n if is_variable(n) else int(n) for n in map(value_of, given)]
+
+
+def filled(value: Variable, wanted: Sequence[Any]) -> Variable:
+    """PyTensor's `alloc`, which by itself rewrites the whole graph behind a size that is no number."""
+    static = [None if is_variable(n) else n for n in wanted]
+    out = pt.TensorType(value.dtype, shape=static)()
+    given = [
+        pt.cast(n, "int64") if is_variable(n) else pt.constant(n, dtype="int64") for n in wanted
+    ]
+    return Apply(pt.alloc, [value, *given], [out]).outputs[0]
 
 
 def kind_of(x: Variable) -> str:
@@ -381,7 +392,7 @@ def broadcast_to(x: Variable, shape: Any) -> Variable:
     wanted = sizes(shape)
     if wanted == list(static(x)):
         return x
-    return pt.alloc(x, *wanted)
+    return filled(x, wanted)
 
 
 def concatenate(arrays: Sequence[Any], axis: int = 0) -> Variable:

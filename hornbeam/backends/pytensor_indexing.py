@@ -43,7 +43,7 @@ def pad(x: Variable, widths: Any, mode: str = "constant", value: Any = 0) -> Var
         ends = [-min_(a, 0) for _, a in pairs]
         x = x[tuple(slice(c.start, c.stop - e) for c, e in zip(cropped, ends, strict=True))]
         return pad(x, [(max_(b, 0), max_(a, 0)) for b, a in pairs], mode, value)
-    fill = pt.alloc(a.constant(value, x.dtype), *wanted)
+    fill = a.filled(a.constant(value, x.dtype), wanted)
     return pt.set_subtensor(fill[tuple(key)], x)
 
 

@@ -173,7 +173,7 @@ def _make_complex(real: Any, imaginary: Any) -> Variable:
 
 def full(shape: Any, value: Any, dtype: str) -> Variable:
     """All `value`, which may be an array that broadcasts."""
-    return pt.alloc(a.cast(a.constant(value), dtype), *a.sizes(shape))
+    return a.filled(a.cast(a.constant(value), dtype), a.sizes(shape))
 
 
 def arange(start: Any, stop: Any, step: Any, dtype: str) -> Variable:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import settings
-from hornbeam.backends.protocol import Array, Backend
+from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
 from hornbeam.backends.threefry import PARITY, ROTATIONS
 
 WORD = 0xFFFFFFFF
@@ -24,6 +24,12 @@ def drawing(b: Backend) -> Backend:
 
 def words(b: Backend, key: Array, size: int, stream: int = 0) -> Array:
     """int64 numbers in [0, 2**32), one per place: Threefry-2x32 of (place, stream)."""
+    return b.threefry(key, (size,), stream)
+
+
+def threefry(b: Backend, key: Array, shape: Sequence[int], stream: int) -> Array:
+    """The composition of `words`, on (key, (size,), stream)."""
+    (size,) = shape
     keys = b.cast(key, "int64")
     k0, k1 = keys[0], keys[1]
     schedule = (k0, k1, b.bitwise_xor(b.bitwise_xor(k0, k1), b.full((), PARITY, "int64")))
@@ -43,6 +49,9 @@ def words(b: Backend, key: Array, size: int, stream: int = 0) -> Array:
         x0 = plus(x0, schedule[(group + 1) % 3])
         x1 = plus(plus(x1, schedule[(group + 2) % 3]), b.full((), group + 1, "int64"))
     return x0
+
+
+COMPOSITIONS["threefry"] = threefry
 
 
 class Portable:
