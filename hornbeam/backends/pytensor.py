@@ -13,6 +13,7 @@ from hornbeam import tree
 from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends import pytensor_graphs as graphs
 from hornbeam.backends import pytensor_layers as layers
+from hornbeam.backends import pytensor_loops as loops
 from hornbeam.backends import windows
 from hornbeam.backends.dims import TracedDim, UnknownDim
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
@@ -123,7 +124,7 @@ class PyTensorBackend(Backend):
     ) -> tuple[Any, Any]:
         """PyTensor's scan in a trace, else a loop."""
         if graphs.is_tracing():
-            return graphs.scan(fn, init, xs, length, reverse)
+            return loops.scan(fn, init, xs, length, reverse)
         leaves = [leaf for leaf in tree.flatten(xs) if leaf is not None]
         steps = range(len(leaves[0]) if leaves else length or 0)
         carry, ys = init, []
@@ -140,7 +141,7 @@ class PyTensorBackend(Backend):
         self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
     ) -> Any:
         if isinstance(predicate, PyTensorArray) and predicate.traced:
-            return graphs.cond(predicate, true_fn, false_fn)
+            return loops.cond(predicate, true_fn, false_fn)
         return true_fn() if predicate else false_fn()
 
     def while_loop(
@@ -148,7 +149,7 @@ class PyTensorBackend(Backend):
     ) -> Any:
         """In a trace it has no gradient, as on JAX."""
         if graphs.is_tracing():
-            return graphs.while_loop(cond, body, state)
+            return loops.while_loop(cond, body, state)
         while cond(state):
             state = body(state)
         return state

@@ -11,18 +11,18 @@ import numpy as np
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
-from pytensor.gradient import DisconnectedType, NullTypeGradError, grad_not_implemented
-from pytensor.graph.basic import Apply, Constant
+from pytensor.gradient import NullTypeGradError
+from pytensor.graph.basic import Constant
 from pytensor.graph.op import Op
-from pytensor.graph.replace import clone_replace
 from pytensor.graph.traversal import io_toposort
-from pytensor.ifelse import IfElse, ifelse
+from pytensor.ifelse import IfElse
 from pytensor.link.vm import VMLinker
 from pytensor.tensor.elemwise import Elemwise
 
 from hornbeam import tree
 from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends.dims import TracedDim
+from hornbeam.backends.pytensor_host import Host
 from hornbeam.backends.pytensor_kernels import REWRITES, kernel_of
 from hornbeam.backends.pytensor_values import PyTensorArray
 from hornbeam.errors import InputError, UnsupportedError
@@ -32,9 +32,12 @@ Variable = Any
 
 
 class _Tracing(threading.local):
-    """How many functions are being traced in this thread, one inside the other."""
+    """What is going on in this thread."""
 
     depth = 0
+    """How many functions are being traced, one inside the other."""
+    evaluating = False
+    """Whether a graph is being computed that has not been compiled."""
 
 
 _tracing = _Tracing()
@@ -78,19 +81,42 @@ def array_of(x: Any) -> PyTensorArray:
 
 def evaluate(outputs: Sequence[Variable], given: dict[Variable, Any]) -> list[Any]:
     """The values of `outputs`, node by node with NumPy, without compiling anything."""
-    values = dict(given)
-    roots = list(given)
-    for node in io_toposort(roots, list(outputs)):
-        inputs = [x.data if isinstance(x, Constant) else values[x] for x in node.inputs]
-        if isinstance(node.op, IfElse):
-            half = (len(inputs) - 1) // 2
-            found = inputs[1 : 1 + half] if inputs[0] else inputs[1 + half :]
+    before, _tracing.evaluating = _tracing.evaluating, True
+    try:
+        return interpreted(list(given), outputs)(*given.values())
+    finally:
+        _tracing.evaluating = before
+
+
+def interpreted(inputs: list[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:
+    """As `compiled_function`, but ready at once and slower."""
+    nodes = list(io_toposort(inputs, list(outputs)))
+
+    def run(*given: Any) -> list[Any]:
+        values = dict(zip(inputs, given, strict=True))
+        for node in nodes:
+            args = [x.data if isinstance(x, Constant) else values[x] for x in node.inputs]
+            if isinstance(node.op, IfElse):
+                half = (len(args) - 1) // 2
+                found = args[1 : 1 + half] if args[0] else args[1 + half :]
+            else:
+                storage: list[list[Any]] = [[None] for _ in node.outputs]
+                _run_node(node, args, storage)
+                found = [cell[0] for cell in storage]
             values.update(zip(node.outputs, found, strict=True))
-            continue
-        storage: list[list[Any]] = [[None] for _ in node.outputs]
-        _run_node(node, inputs, storage)
-        values.update((out, cell[0]) for out, cell in zip(node.outputs, storage, strict=True))
-    return [x.data if isinstance(x, Constant) else values[x] for x in outputs]
+        return [x.data if isinstance(x, Constant) else values[x] for x in outputs]
+
+    return run
+
+
+def runnable(
+    inputs: list[Variable], outputs: list[Variable], made: dict[Any, Callable[..., list[Any]]]
+) -> Callable[..., list[Any]]:
+    """A function of NumPy arrays, compiled where the graph around it is; `made` are those made before."""
+    key = (_tracing.evaluating, len(outputs))
+    if key not in made:
+        made[key] = (interpreted if _tracing.evaluating else compiled_function)(inputs, outputs)
+    return made[key]
 
 
 def _run_node(node: Any, inputs: list[Any], storage: list[list[Any]]) -> None:
@@ -147,7 +173,7 @@ def value_and_grad(
 def gradients(cost: PyTensorArray, inputs: list[Variable]) -> list[Variable]:
     """The gradients of a scalar; of complex numbers JAX's, which are the conjugates of PyTensor's."""
     if not cost.traced:
-        return [pt.zeros_like(x) for x in inputs]
+        return [pt.zeroslike(x) for x in inputs]
     value = cost.value
     if cost.dtype.kind == "c":
         value = pt.real(value)
@@ -163,50 +189,14 @@ def gradients(cost: PyTensorArray, inputs: list[Variable]) -> list[Variable]:
             "'jax' engine: `hornbeam.config.set_backend('jax')` before the model is built."
         ) from error
     return [
-        pt.conj(g) if str(g.dtype).startswith("complex") else _like(g, x)
+        pt.conj(g) if str(g.dtype).startswith("complex") else like(g, x)
         for g, x in zip(found, inputs, strict=True)
     ]
 
 
-def _like(g: Variable, x: Variable) -> Variable:
+def like(g: Variable, x: Variable) -> Variable:
+    """`g` in the dtype of `x`."""
     return g if g.dtype == x.dtype else pt.cast(g, x.dtype)
-
-
-class CustomGradient(Op):  # type: ignore[misc]
-    """Values as they are, with a gradient towards other arrays that a function gives."""
-
-    def __init__(self, pull: Callable[..., Any], arguments: int) -> None:
-        self.pull = pull
-        self.arguments = arguments
-        self.view_map: dict[int, list[int]] = {}
-
-    def make_node(self, *inputs: Any) -> Apply[Any, Any]:
-        """The arguments first, then the values."""
-        node = Apply(self, list(inputs), [x.type() for x in inputs[self.arguments :]])
-        self.view_map = {i: [self.arguments + i] for i in range(len(node.outputs))}
-        return node
-
-    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
-        """Hands the values on."""
-        for cell, value in zip(output_storage, inputs[self.arguments :], strict=True):
-            cell[0] = value
-
-    def connection_pattern(self, node: Any) -> list[list[bool]]:
-        """The values came from the arguments; the gradient does not go through the values."""
-        return [[i < self.arguments] * len(node.outputs) for i in range(len(node.inputs))]
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """What the function says."""
-        upstream = [
-            pt.zeros_like(y) if isinstance(g.type, DisconnectedType) else g
-            for y, g in zip(outputs, cotangents, strict=True)
-        ]
-        found = self.pull(upstream)
-        grads = [
-            pt.zeros_like(x) if g is None else _like(variable_of(g), x)
-            for g, x in zip(found, inputs[: self.arguments], strict=True)
-        ]
-        return [*grads, *[DisconnectedType()() for _ in outputs]]
 
 
 def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -221,7 +211,7 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
             return value
         inexact = _places(leaves)
 
-        def pull(upstream: list[Variable]) -> list[Any]:
+        def pull(inputs: Any, outputs: Any, upstream: Any) -> list[Any]:
             given = tree.pack_sequence_as(value, [PyTensorArray(g) for g in upstream])
             several = isinstance(value, (list, tuple))
             found = backward(*given) if several else backward(given)
@@ -232,15 +222,21 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
                     f"A custom gradient must return one gradient per argument: {len(leaves)}, "
                     f"got {len(grads)}."
                 )
-            return [grads[i] for i in inexact]
+            pairs = zip((grads[i] for i in inexact), inputs, strict=False)
+            found = [pt.zeroslike(x) if g is None else like(variable_of(g), x) for g, x in pairs]
+            return found + [None] * len(flat)
 
-        op = CustomGradient(pull, len(inexact))
-        outputs = op(
-            *[leaves[i].value for i in inexact], *[variable_of(x) for x in flat], return_list=True
-        )
+        values = [variable_of(x) for x in flat]
+        types = [(x.dtype, x.type.shape) for x in values]
+        node = Host("custom_gradient", _last(len(flat)), types, pull, len(inexact), views=True)
+        outputs = node(*[leaves[i].value for i in inexact], *values, return_list=True)
         return tree.pack_sequence_as(value, [PyTensorArray(x) for x in outputs])
 
     return with_gradient
+
+
+def _last(count: int) -> Callable[..., Any]:
+    return lambda *inputs: inputs[-count:]
 
 
 def _places(leaves: list[Any]) -> list[int]:
@@ -250,203 +246,6 @@ def _places(leaves: list[Any]) -> list[int]:
         for i, x in enumerate(leaves)
         if isinstance(x, PyTensorArray) and x.traced and x.dtype.kind in "fc"
     ]
-
-
-# ----------------------------------------------------------------------------------- control flow
-
-
-def cond(predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
-    """A branch in the graph, of which one side is computed."""
-    first, second = true_fn(), false_fn()
-    spec = tree.structure_of(first)
-    pairs = list(zip(tree.flatten(first), tree.flatten(second), strict=True))
-    places = [i for i, (a, _) in enumerate(pairs) if a is not None]
-    left, right = [], []
-    for i in places:
-        a, b = (variable_of(x) for x in pairs[i])
-        if a.type.shape != b.type.shape:
-            kept = [m if m == n else None for m, n in zip(a.type.shape, b.type.shape, strict=True)]
-            a, b = (opened(x, kept) for x in (a, b))
-        left.append(a)
-        right.append(b)
-    found = ifelse(variable_of(predicate), left, right)
-    found = found if isinstance(found, list) else [found]
-    leaves: list[Any] = [None] * len(pairs)
-    for i, x in zip(places, found, strict=True):
-        leaves[i] = PyTensorArray(x)
-    return tree.unflatten(spec, leaves)
-
-
-class Opened(Op):  # type: ignore[misc]
-    """An array of which less is known."""
-
-    __props__ = ("shape",)
-    view_map = {0: [0]}  # noqa: RUF012
-
-    def __init__(self, shape: Any) -> None:
-        self.shape = tuple(shape)
-
-    def make_node(self, x: Any) -> Apply[Any, Any]:
-        """One use of it."""
-        return Apply(self, [x], [pt.TensorType(x.dtype, shape=self.shape)()])
-
-    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
-        """Hands it on."""
-        output_storage[0][0] = inputs[0]
-
-    def infer_shape(self, fgraph: Any, node: Any, shapes: Any) -> Any:
-        """That of the input."""
-        return shapes
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """The gradient goes through."""
-        return [pt.specify_shape(cotangents[0], inputs[0].type.shape)]
-
-
-def opened(x: Variable, shape: Any) -> Variable:
-    """`x` as if only these sizes of it were known."""
-    return x if x.type.shape == tuple(shape) else Opened(shape)(x)
-
-
-def _outer(outputs: Sequence[Variable], inner: Sequence[Variable]) -> list[Variable]:
-    """The variables that `outputs` use and that do not depend on `inner`: what a loop closes over."""
-    depends: dict[Variable, bool] = dict.fromkeys(inner, True)
-    found: dict[Variable, None] = {}
-    for node in io_toposort([], list(outputs)):
-        touched = any(depends.get(x, False) for x in node.inputs)
-        for out in node.outputs:
-            depends[out] = touched
-    stack, seen = list(outputs), set()
-    while stack:
-        x = stack.pop()
-        if x in seen or isinstance(x, Constant):
-            continue
-        seen.add(x)
-        if not depends.get(x, False):
-            found[x] = None
-        elif x.owner is not None:
-            stack.extend(x.owner.inputs)
-    return list(found)
-
-
-def scan(
-    fn: Callable[[Any, Any], tuple[Any, Any]], init: Any, xs: Any, length: Any, reverse: bool
-) -> tuple[Any, Any]:
-    """PyTensor's scan; what `fn` closes over is computed once, outside."""
-    start = [variable_of(x) for x in tree.flatten(init) if x is not None]
-    rows = [variable_of(x) for x in tree.flatten(xs) if x is not None]
-    init_leaves, xs_leaves = tree.flatten(init), tree.flatten(xs)
-    shapes: list[Any] = [x.type.shape for x in start]
-    for _ in range(4):  # until the carry has the type that it has after a step
-        carry = [pt.tensor(dtype=x.dtype, shape=s) for x, s in zip(start, shapes, strict=True)]
-        row = [pt.tensor(dtype=x.dtype, shape=x.type.shape[1:]) for x in rows]
-        with tracing():
-            new, y = fn(
-                _filled(init, init_leaves, [PyTensorArray(v) for v in carry]),
-                _filled(xs, xs_leaves, [PyTensorArray(v) for v in row]),
-            )
-        steps = _next_carry(new, carry)
-        merged = [
-            tuple(m if m == n else None for m, n in zip(s, v.type.shape, strict=True))
-            for s, v in zip(shapes, steps, strict=True)
-        ]
-        if merged == shapes:
-            break
-        shapes = merged
-    start = [opened(x, s) for x, s in zip(start, shapes, strict=True)]
-    steps = [opened(v, s) for v, s in zip(steps, shapes, strict=True)]
-    y_leaves = tree.flatten(y)
-    outs = [variable_of(leaf) for leaf in y_leaves if leaf is not None]
-    dummies = [*row, *carry]
-    outer = _outer([*steps, *outs], dummies)
-
-    def step(*args: Any) -> list[Any]:
-        swap = dict(zip([*row, *carry, *outer], args, strict=True))
-        return list(clone_replace([*steps, *outs], swap, copy_inputs_over=True))
-
-    found = pytensor.scan(
-        step,
-        sequences=rows,
-        outputs_info=[*start, *[None] * len(outs)],
-        non_sequences=outer,
-        n_steps=None if rows else length,
-        go_backwards=reverse,
-        strict=True,
-        mode=default_mode(),
-        return_list=True,
-        return_updates=False,
-    )
-    last = [PyTensorArray(pt.specify_shape(v[-1], s)) for v, s in zip(found, shapes, strict=False)]
-    stacked = [v[::-1] if reverse else v for v in found[len(start) :]]
-    return (
-        _filled(init, init_leaves, last),
-        _filled(y, y_leaves, [PyTensorArray(v) for v in stacked]),
-    )
-
-
-def _next_carry(new: Any, carry: list[Any]) -> list[Any]:
-    """The leaves of a new carry, of the types of the old one."""
-    leaves = [leaf for leaf in tree.flatten(new) if leaf is not None]
-    return [_like(variable_of(v), c) for v, c in zip(leaves, carry, strict=True)]
-
-
-def _filled(structure: Any, leaves: list[Any], values: list[Any]) -> Any:
-    """`structure` with `values` for the leaves that are not None."""
-    rest = iter(values)
-    return tree.pack_sequence_as(structure, [None if x is None else next(rest) for x in leaves])
-
-
-class While(Op):  # type: ignore[misc]
-    """A loop whose number of turns depends on values; it has no gradient."""
-
-    def __init__(self, state: list[Any], outer: list[Any], go_on: Any, new: list[Any]) -> None:
-        self.types = [x.type for x in state]
-        self.inner = (state, outer, go_on, new)
-        self._functions: Any = None
-
-    def make_node(self, *inputs: Any) -> Apply[Any, Any]:
-        """The state first, then what the loop closes over."""
-        return Apply(self, list(inputs), [kind() for kind in self.types])
-
-    def perform(self, node: Any, inputs: Any, output_storage: Any) -> None:
-        """Turn by turn."""
-        if self._functions is None:
-            state, outer, go_on, new = self.inner
-            self._functions = [
-                compiled_function([*state, *outer], outputs) for outputs in ([go_on], new)
-            ]
-        test, body = self._functions
-        values, outer = list(inputs[: len(self.types)]), inputs[len(self.types) :]
-        while test(*values, *outer)[0]:
-            values = body(*values, *outer)
-        for cell, value in zip(output_storage, values, strict=True):
-            cell[0] = np.array(value)
-
-    def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
-        """No gradients."""
-        return [grad_not_implemented(self, i, x) for i, x in enumerate(inputs)]
-
-
-def while_loop(test: Callable[[Any], Array], body: Callable[[Any], Any], state: Any) -> Any:
-    """A loop in the graph."""
-    leaves = tree.flatten(state)
-    start = [variable_of(x) for x in leaves if x is not None]
-    inner = [x.type() for x in start]
-    with tracing():
-        given = _filled(state, leaves, [PyTensorArray(x) for x in inner])
-        go_on = variable_of(test(given))
-        new = [variable_of(x) for x in tree.flatten(body(given)) if x is not None]
-    new = [_like(n, x) for n, x in zip(new, inner, strict=True)]
-    kinds = [
-        tuple(m if m == n else None for m, n in zip(a.type.shape, b.type.shape, strict=True))
-        for a, b in zip(inner, new, strict=True)
-    ]
-    if kinds != [x.type.shape for x in inner]:
-        start = [opened(x, s) for x, s in zip(start, kinds, strict=True)]
-        return while_loop(test, body, _filled(state, leaves, [PyTensorArray(x) for x in start]))
-    outer = _outer([go_on, *new], inner)
-    found = While(inner, outer, go_on, new)(*start, *outer, return_list=True)
-    return _filled(state, leaves, [PyTensorArray(x) for x in found])
 
 
 # ------------------------------------------------------------------------------------ compilation

@@ -26,6 +26,8 @@ class Host(Op):  # type: ignore[misc]
         types: the (dtype, static shape) of each output.
         pull: ``pull(inputs, outputs, upstream)`` -> the gradient of each input as a graph, None for one
             that has none.  Without it, asking for a gradient is an error.
+        active: how many of the inputs, from the first one, have gradients; all if left out.
+        views: whether the outputs are the last inputs as they are.
     """
 
     def __init__(
@@ -34,17 +36,25 @@ class Host(Op):  # type: ignore[misc]
         run: Callable[..., Any],
         types: Sequence[tuple[str, Static]],
         pull: Pull | None = None,
+        active: int | None = None,
+        views: bool = False,
     ) -> None:
         self.name = name
         self.run = run
         self.types = [pt.TensorType(dtype, shape=tuple(shape)) for dtype, shape in types]
         self.pull = pull
+        self.active = active
+        self.views = views
+        self.view_map: dict[int, list[int]] = {}
 
     def __str__(self) -> str:
         return f"Host{{{self.name}}}"
 
     def make_node(self, *inputs: Any) -> Apply[Any, Any]:
         """One use of it."""
+        if self.views:
+            first = len(inputs) - len(self.types)
+            self.view_map = {i: [first + i] for i in range(len(self.types))}
         return Apply(self, [pt.as_tensor_variable(x) for x in inputs], [t() for t in self.types])
 
     def perform(self, node: Any, inputs: Sequence[Any], output_storage: Any) -> None:
@@ -55,9 +65,13 @@ class Host(Op):  # type: ignore[misc]
         for storage, kind, value in zip(output_storage, self.types, outputs, strict=True):
             storage[0] = np.asarray(value, kind.dtype)
 
+    def _has_gradient(self, inputs: Sequence[Any]) -> list[bool]:
+        count = len(inputs) if self.active is None else self.active
+        return [i < count and is_inexact(x) for i, x in enumerate(inputs)]
+
     def connection_pattern(self, node: Any) -> list[list[bool]]:
         """Which inputs have gradients."""
-        return [[_is_inexact(x)] * len(node.outputs) for x in node.inputs]
+        return [[has] * len(node.outputs) for has in self._has_gradient(node.inputs)]
 
     def pullback(self, inputs: Any, outputs: Any, cotangents: Any) -> list[Any]:
         """The gradients of the inputs."""
@@ -66,18 +80,15 @@ class Host(Op):  # type: ignore[misc]
             for y, g in zip(outputs, cotangents, strict=True)
         ]
         if self.pull is None:
-            return [
-                grad_not_implemented(self, i, x) if _is_inexact(x) else DisconnectedType()()
-                for i, x in enumerate(inputs)
-            ]
-        found = self.pull(inputs, outputs, upstream)
-        return [
-            g if _is_inexact(x) else DisconnectedType()()
-            for g, x in zip(found, inputs, strict=True)
-        ]
+            found: Any = [grad_not_implemented(self, i, x) for i, x in enumerate(inputs)]
+        else:
+            found = self.pull(inputs, outputs, upstream)
+        rows = zip(found, self._has_gradient(inputs), strict=True)
+        return [g if has else DisconnectedType()() for g, has in rows]
 
 
-def _is_inexact(x: Any) -> bool:
+def is_inexact(x: Any) -> bool:
+    """Whether a variable holds floats or complex numbers."""
     return str(x.dtype).startswith(("float", "complex"))
 
 
