@@ -24,7 +24,7 @@ def main() -> None:
     use_clock(options.clock)
     os.environ["KERAS_BACKEND"] = options.engine  # before keras is imported, which reads it
 
-    from benchmarks import beside_keras, dispatch, importing
+    from benchmarks import beside_keras, deep, dispatch, importing, memory
 
     scale = TINY if options.tiny else FULL
     scale = scale._replace(repeats=options.repeats or scale.repeats)
@@ -34,6 +34,10 @@ def main() -> None:
         results += importing.run(scale)
     if options.what in ("", "dispatch") and of_engines:
         results += dispatch.run(scale)
+    if options.what in ("", "deep") and of_engines:
+        results += deep.run(scale)
+    if options.what in ("", "memory") and options.engine not in beside_keras.WITHOUT_KERAS:
+        results += memory.run(scale, options.engine)
     results += beside_keras.run(scale, options.what, options.engine)
     save(results, options.json)
     where = machine()

@@ -10,6 +10,7 @@ import importlib
 import importlib.util
 from typing import Any
 
+from benchmarks import data_path
 from benchmarks.programs import (
     ACROSS_TARGET,
     BY_HAND_TARGET,
@@ -39,7 +40,7 @@ def run(scale: Scale, only: str = "", engine: str = "jax") -> list[Result]:
 
     results = []
     with hornbeam.use_backend(engine):
-        for name, (theme, builder, target) in PROGRAMS.items():
+        for name, (theme, builder, target) in {**PROGRAMS, **data_path.PROGRAMS}.items():
             if only not in name and only != theme:
                 continue
             ours, units = builder(hornbeam, scale)

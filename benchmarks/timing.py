@@ -37,7 +37,7 @@ TINY = Scale(repeats=1, steps=2, width=0.05)
 
 
 class Result(NamedTuple):
-    """Medians of one case, in seconds."""
+    """Medians of one case, in seconds; in megabytes if `kind` is "memory"."""
 
     theme: str
     case: str
@@ -68,7 +68,12 @@ def alternate(ours: Program, theirs: Program, repeats: int) -> tuple[float, floa
 CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
 """What times can be taken by.  The time that all cores were busy for this process ("cpu") says what a
 program costs where others use the machine, but not what it gains from several cores."""
-_clock = "wall"
+_clock = os.environ.get("HORNBEAM_BENCHMARK_CLOCK", "wall")  # which children are told
+
+
+def clock() -> str:
+    """The name of the clock that is in use."""
+    return _clock
 
 
 def use_clock(name: str) -> None:
@@ -111,6 +116,15 @@ def human(seconds: float) -> str:
     raise AssertionError
 
 
+def megabytes(size: float) -> str:
+    """Megabytes, or gigabytes from a thousand on.
+
+    >>> megabytes(120.4), megabytes(2048)
+    ('120 MB', '2.00 GB')
+    """
+    return f"{size:.0f} MB" if size < 1000 else f"{size / 1024:.2f} GB"
+
+
 def table(results: list[Result]) -> str:
     """The results as a Markdown table."""
     rows = [
@@ -119,11 +133,12 @@ def table(results: list[Result]) -> str:
     ]
     for r in results:
         overhead = r.kind == "overhead"
+        show = megabytes if r.kind == "memory" else human
         value = f"{'+' * (r.value >= 0)}{human(r.value)}" if overhead else f"{r.value:.2f}"
         target = f"+{human(r.target)}" if overhead else f"{r.target:g}"
         mark = "ok" if r.met else "MISSED"
         rows.append(
-            f"| {r.theme} | {r.case} | {human(r.ours)} | {r.peer} | {human(r.theirs)} "
+            f"| {r.theme} | {r.case} | {show(r.ours)} | {r.peer} | {show(r.theirs)} "
             f"| {value} | {target} | {mark} |"
         )
     return "\n".join(rows)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import hornbeam
-from benchmarks import by_hand_jax, dispatch, gpu, programs
+from benchmarks import by_hand_jax, data_path, deep, dispatch, gpu, memory, programs
 from benchmarks.by_hand import BY_HAND
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
@@ -18,10 +18,12 @@ from hornbeam.backends import jax as jax_backend
 from hornbeam.backends import registry
 from tests.engines import ENGINES
 
+ALL_PROGRAMS = {**PROGRAMS, **data_path.PROGRAMS}
 
-@pytest.mark.parametrize("name", PROGRAMS)
+
+@pytest.mark.parametrize("name", ALL_PROGRAMS)
 def test_every_program_runs(name: str) -> None:
-    _theme, builder, target = PROGRAMS[name]
+    _theme, builder, target = ALL_PROGRAMS[name]
     program, units = builder(hornbeam, TINY)
     program()
     assert units >= 1
@@ -73,6 +75,19 @@ def test_results_are_judged_and_written(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "deep" / "results.json").read_text("utf-8"))
     assert [row["met"] for row in written["results"]] == [True, False]
     assert written["machine"]["cores"] >= 1
+
+
+def test_a_deep_model_goes_through_everything() -> None:
+    times = deep.seconds(hornbeam, 2)
+    assert [*times] == ["build", "summary", "to_json", "clone", "save", "load", "first fit"]
+    assert min(times.values()) > 0
+
+
+def test_memory_is_that_of_a_program_that_ran() -> None:
+    assert memory.megabytes("hornbeam", memory.CASES[0], TINY) > 50
+    assert {*memory.CASES} <= {*ALL_PROGRAMS}
+    result = Result("memory", "case", 120.0, "peer", 100.0, target=1.1, kind="memory")
+    assert "| 120 MB | peer | 100 MB | 1.20 | 1.1 | MISSED |" in table([result])
 
 
 @pytest.mark.parametrize("name", gpu.CASES)

@@ -84,9 +84,9 @@ class InputSpec:
         if problem is None and self.dtype is not None and dtypes.standardize(x.dtype) != self.dtype:
             problem = f"dtype {self.dtype}"
         if problem is None:
-            wanted = dict(self.axes)
+            wanted = self.axes
             if self.shape is not None:
-                wanted.update(enumerate(self.shape))
+                wanted = {**wanted, **dict(enumerate(self.shape))}
             for axis, size in wanted.items():
                 if size is not None and shape[axis] is not None and shape[axis] != size:
                     return f"size {size} along axis {axis}"

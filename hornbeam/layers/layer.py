@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any, ClassVar
 
+import numpy as np
+
 from hornbeam import dtype_policies, dtypes, regularizers, tree
 from hornbeam.backends import registry
 from hornbeam.backends.protocol import Array, Backend
@@ -23,6 +25,7 @@ from hornbeam.layers.shapes import (
     SHAPE_ARGUMENTS,
     CallSignature,
     as_shapes,
+    build_parameters,
     input_shape_of,
     map_shapes,
     shapes_by_name,
@@ -33,6 +36,7 @@ from hornbeam.naming import current_path, reset_path, set_path, to_snake_case, u
 from hornbeam.ops.node import Node
 from hornbeam.saving.objects import (
     automatic_config,
+    constructor_parameters,
     deserialize_keras_object,
     serialize_keras_object,
 )
@@ -129,7 +133,7 @@ class Layer(OldLayer, Unquantized, Stateful):
             method = self._own_backend().model_method(name)
             if method is not None:
                 return functools.partial(method, self)
-        declared = inspect.getattr_static(type(self), name, None)
+        declared = next((vars(k)[name] for k in type(self).__mro__ if name in vars(k)), None)
         if isinstance(declared, property) and declared.fget is not None:
             return declared.fget(self)  # it has raised an AttributeError: let that be seen
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}.")
@@ -251,10 +255,15 @@ class Layer(OldLayer, Unquantized, Stateful):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
-        if len(args) == 1 and not kwargs and type(args[0]) in _PLAIN:
-            args = (as_array_if_numbers(args[0]),)
-        leaves = tree.flatten((args, kwargs))
         target = self.compute_dtype if self.autocast else None
+        if len(args) == 1 and not kwargs:
+            first = args[0]
+            if type(first) in _PLAIN:
+                args = (as_array_if_numbers(first),)
+            elif type(first) is np.ndarray or registry.engine_of(type(first)) is not None:
+                leaf = convert_leaf(self, context, backend, first, target)  # nearly every call
+                return (leaf,), kwargs, isinstance(leaf, KerasTensor)
+        leaves = tree.flatten((args, kwargs))
         new = [convert_leaf(self, context, backend, leaf, target) for leaf in leaves]
         if any(a is not b for a, b in zip(leaves, new, strict=True)):
             args, kwargs = tree.pack_sequence_as((args, kwargs), new)
@@ -341,7 +350,8 @@ class Layer(OldLayer, Unquantized, Stateful):
         kwargs: dict[str, Any],
     ) -> None:
         shapes = shapes_by_name(signature, args, kwargs)
-        parameters = list(inspect.signature(self.build).parameters.values())
+        kind: Any = type(self)
+        parameters = build_parameters(kind)
         if len(parameters) == 1 and parameters[0].kind is not parameters[0].VAR_KEYWORD:
             given: dict[str, Any] = {parameters[0].name: next(iter(shapes.values()), None)}
         else:
@@ -512,7 +522,7 @@ class Layer(OldLayer, Unquantized, Stateful):
             config["activity_regularizer"] = serialize_keras_object(self.activity_regularizer)
         if type(self).get_config is Layer.get_config:
             automatic = automatic_config(self, leave_out=self._unsaved)
-            named = inspect.signature(type(self).__init__).parameters
+            named = constructor_parameters(type(self))
             for hidden in ("autocast", *SHAPE_ARGUMENTS):
                 if hidden not in named:
                     automatic.pop(hidden, None)
@@ -539,7 +549,7 @@ class Layer(OldLayer, Unquantized, Stateful):
             key: deserialize_keras_object(value, custom_objects=custom_objects)
             for key, value in config.items()
         }
-        parameters = inspect.signature(cls.__init__).parameters
+        parameters = constructor_parameters(cls)
         later = {}
         if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
             later = {
@@ -602,6 +612,7 @@ _PLAIN = (list, tuple)
 
 def _building(build: Callable[..., None]) -> Callable[..., None]:
     """`build` with a name scope around it, remembering the shapes it was called with."""
+    names = list(inspect.signature(build).parameters)[1:]
 
     @functools.wraps(build)
     def wrapped(self: Layer, *args: Any, **kwargs: Any) -> None:
@@ -618,8 +629,7 @@ def _building(build: Callable[..., None]) -> Callable[..., None]:
             reset_path(token)
             self.__dict__["_build_depth"] = depth
         if depth == 0:
-            bound = inspect.signature(build).bind(self, *args, **kwargs).arguments
-            self._build_shapes = dict(list(bound.items())[1:])
+            self._build_shapes = {**dict(zip(names, args, strict=False)), **kwargs}
             self._backend = backend
             self.built = True
 

@@ -41,6 +41,12 @@ def _call_signature(kind: Any) -> CallSignature:
     return CallSignature(inspect.Signature(parameters), names, takes_training, masks)
 
 
+@functools.cache
+def build_parameters(kind: Any) -> tuple[inspect.Parameter, ...]:
+    """What ``kind.build`` takes, without `self`."""
+    return tuple(inspect.signature(kind.build).parameters.values())[1:]
+
+
 def input_shape_of(kind: str, kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     """The batch input shape that constructor arguments of the first layer ask for."""
     given = {key: kwargs.pop(key) for key in SHAPE_ARGUMENTS if key in kwargs}

@@ -6,6 +6,7 @@ hold, directly or in lists, tuples and dicts, in the order in which the attribut
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -55,8 +56,12 @@ def members(obj: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
     skip = type(obj)._untracked
     seen: set[int] = set()
     for name, value in obj.__dict__.items():
-        if name not in skip:
+        if type(value) not in _PLAIN and name not in skip:
             yield from _search(value, kinds, seen)
+
+
+_PLAIN = frozenset({type(None), bool, int, float, str})
+"""Types of most attributes, which hold nothing."""
 
 
 def _search(value: Any, kinds: tuple[type, ...], seen: set[int]) -> Iterator[Any]:
@@ -64,12 +69,21 @@ def _search(value: Any, kinds: tuple[type, ...], seen: set[int]) -> Iterator[Any
         if id(value) not in seen:
             seen.add(id(value))
             yield value
-    elif isinstance(value, (list, tuple)):
-        for item in value:
-            yield from _search(item, kinds, seen)
-    elif isinstance(value, Mapping):
-        for item in value.values():
-            yield from _search(item, kinds, seen)
+        return
+    kind: Any = type(value)
+    container = _container(kind)
+    if container is not None:
+        for item in value.values() if container is Mapping else value:
+            if type(item) not in _PLAIN:
+                yield from _search(item, kinds, seen)
+
+
+@functools.cache
+def _container(kind: type) -> Any:
+    """`Mapping` or `list` if things may be held in a `kind`; asking an abstract class takes 1 us."""
+    if issubclass(kind, (list, tuple)):
+        return list
+    return Mapping if issubclass(kind, Mapping) else None
 
 
 def own_variables(layer: Any) -> list[Variable]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from hornbeam import dtypes, tree
 from hornbeam.errors import InputError
+from hornbeam.layers import state
 
 
 def print_summary(
@@ -30,29 +32,27 @@ def print_summary(
     if layer_range is not None:
         rows = _between(rows, layer_range)
     connected = model._graph is not None and not _is_chain(model)
-    table = Table(box=box.HEAVY_HEAD, show_lines=True)
     headings = ["Layer (type)", "Output shape", "Param #"]
     headings += ["Connected to"] * connected + ["Trainable"] * show_trainable
-    for i, heading in enumerate(headings):
-        width = _width(i, line_length, positions)
-        table.add_column(heading, justify="right" if heading == "Param #" else "left", width=width)
-    kept = {id(node) for node in model._graph.nodes} if connected else set()
-    for depth, layer in rows:
-        cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape_text(layer, model)]
-        weights = layer.weights
-        count = sum(math.prod(v.shape) for v in weights)
-        cells.append(f"{count:,}" if layer.built or weights else "not built")
-        if connected:
-            cells.append(_sources(layer, kept) if depth == 0 else "")
-        if show_trainable:
-            cells.append("yes" if layer.trainable else "no")
-        table.add_row(*map(Text, cells))
+    kept = {id(node) for node in model._graph.nodes} if connected else None
+    token = state.memory.set(state.Memory())  # weights are asked for again and again
+    try:
+        lines = [_cells(model, depth, layer, kept, show_trainable) for depth, layer in rows]
+        totals = _totals(model)
+    finally:
+        state.memory.reset(token)
     wide = line_length or (100 if connected else 80)
+    table = Table(box=box.HEAVY_HEAD, show_lines=True)
+    widths = _widths([headings, *lines], wide, positions)
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, justify="right" if heading == "Param #" else "left", width=width)
+    for line in lines:
+        table.add_row(*map(Text, line))
     console = Console(file=io.StringIO(), width=wide, highlight=False, no_color=True)
     console.print(f'Model: "{model.name}"', markup=False)
     console.print(table)
-    for line in _totals(model):
-        console.print(line, markup=False)
+    for total in totals:
+        console.print(total, markup=False)
     text = console.file.getvalue()  # type: ignore[attr-defined]
     if print_fn is None:
         print(text, end="")
@@ -60,12 +60,37 @@ def print_summary(
         print_fn(text)
 
 
-def _width(i: int, line_length: int | None, positions: Sequence[float] | None) -> int | None:
-    if not positions or i >= len(positions):
-        return None
-    total = line_length or 80
-    begin = positions[i - 1] if i else 0
-    return max(1, int((positions[i] - begin) * total) - 3)
+def _cells(
+    model: Any, depth: int, layer: Any, kept: set[int] | None, show_trainable: bool
+) -> list[str]:
+    """What the row of a layer shows."""
+    weights = layer.weights
+    count = sum(math.prod(v.shape) for v in weights)
+    cells = [f"{'  ' * depth}{layer.name} ({type(layer).__name__})", _shape_text(layer, model)]
+    cells.append(f"{count:,}" if layer.built or weights else "not built")
+    if kept is not None:
+        cells.append(_sources(layer, kept) if depth == 0 else "")
+    if show_trainable:
+        cells.append("yes" if layer.trainable else "no")
+    return cells
+
+
+def _widths(
+    lines: list[list[str]], wide: int, positions: Sequence[float] | None
+) -> list[int | None]:
+    """The widths of the columns, so that the widest give way; None lets the table see to it."""
+    from rich.cells import cell_len
+
+    columns = range(len(lines[0]))
+    if positions:
+        ends = [int(end * wide) for end in positions][: len(columns)]
+        given = [max(1, end - begin - 3) for begin, end in zip([0, *ends], ends, strict=False)]
+        return [*given, *[None] * (len(columns) - len(given))]
+    widths = [max(cell_len(line[i]) for line in lines) for i in columns]
+    room = max(wide - 3 * len(columns) - 1, 4 * len(columns))
+    while sum(widths) > room:
+        widths[widths.index(max(widths))] -= 1
+    return [*widths]
 
 
 def _rows(model: Any, expand_nested: bool, depth: int) -> Any:
@@ -88,14 +113,11 @@ def _between(rows: list[Any], layer_range: Sequence[str]) -> list[Any]:
 
 def _is_chain(model: Any) -> bool:
     graph = model._graph
+    uses = Counter(id(tensor) for node in graph.nodes for tensor in node.inputs)
     return (
         len(graph.inputs) == 1
         and all(len(node.parents()) <= 1 for node in graph.nodes)
-        and all(
-            sum(id(t) == id(output) for node in graph.nodes for t in node.inputs) <= 1
-            for node in graph.nodes
-            for output in tree.flatten(node.outputs)
-        )
+        and max(uses.values(), default=0) <= 1
     )
 
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -35,6 +36,8 @@ PACKAGES = {
     "activations": "hornbeam.activations",
     "dtype_policies": "hornbeam.dtype_policies",
     "random": "hornbeam.random",
+    "utils": "hornbeam.utils",
+    "applications": "hornbeam.applications.parts",
 }
 """Which package to import before a built-in class of an area can be known; a closed list."""
 
@@ -248,6 +251,9 @@ def serialize_for_file(obj: Any) -> Any:
     return config
 
 
+_PLAIN = frozenset({type(None), str, bool, int, float})
+
+
 def serialize_keras_object(obj: Any) -> Any:
     """`obj` as plain data for JSON.
 
@@ -264,10 +270,13 @@ def serialize_keras_object(obj: Any) -> Any:
     >>> hornbeam.saving.serialize_keras_object(hornbeam.initializers.Zeros())["class_name"]
     'Zeros'
     """
-    if obj is None or isinstance(obj, (str, bool, int, float)):
+    if type(obj) in _PLAIN or isinstance(obj, (str, int, float)):
         return obj
-    if isinstance(obj, Mapping) and not hasattr(obj, "get_config"):
-        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if type(obj) is dict or (isinstance(obj, Mapping) and not hasattr(obj, "get_config")):
+        return {
+            key: value if type(value) in _PLAIN else serialize_keras_object(value)
+            for key, value in obj.items()
+        }
     if isinstance(obj, (list, tuple)):
         items = [serialize_keras_object(item) for item in obj]
         return tuple(items) if isinstance(obj, tuple) else items
@@ -345,7 +354,7 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         "registered_name": _registered_name(kind, module),
     }
     for extra in ("get_build_config", "get_compile_config"):
-        config = getattr(obj, extra)() if hasattr(obj, extra) else None
+        config = getattr(obj, extra)() if hasattr(kind, extra) else None
         if config is not None:
             record[extra.removeprefix("get_")] = serialize_keras_object(config)
     return record
@@ -365,7 +374,7 @@ def _check_own_config(obj: Any) -> None:
     maker = getattr(kind.from_config, "__func__", None) if hasattr(kind, "from_config") else None
     if maker is None or not maker.__module__.startswith("hornbeam."):
         return  # it says itself how it is made again
-    parameters = inspect.signature(kind.__init__).parameters
+    parameters = constructor_parameters(kind)
     if any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters.values()):
         return
     unknown = sorted(set(obj.get_config()) - set(parameters) - {"name", "trainable", "dtype"})
@@ -564,9 +573,6 @@ class Configurable:
         return cls(**{key: deserialize_keras_object(value) for key, value in config.items()})
 
 
-_MISSING = object()
-
-
 def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The constructor's arguments of `obj`, serialized.
 
@@ -575,31 +581,42 @@ def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[
     """
     kind = type(obj)
     own = "_keras_module" in kind.__dict__
-    args, kwargs = obj._arguments
     if kind.__init__ is object.__init__:
         return {}
-    signature = inspect.signature(kind.__init__)
-    bound = signature.bind(obj, *args, **kwargs)
-    if own:
-        bound.apply_defaults()
+    args, kwargs = obj._arguments
+    parameters = constructor_parameters(kind)
+    given = {**dict(zip(parameters, args, strict=False)), **kwargs}
     config: dict[str, Any] = {}
-    for name, value in list(bound.arguments.items())[1:]:
+    for name, parameter in parameters.items():
         if name in leave_out:
             continue
-        parameter = signature.parameters[name]
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            config.update({k: _config_value(obj, k, v) for k, v in value.items()})
+            others = {k: v for k, v in given.items() if k not in parameters}
+            config.update({k: _config_value(obj, k, v) for k, v in others.items()})
         elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            if not value:
+            if name not in given:
                 continue
             _cannot(
                 f"{kind.__name__} takes *{name}, which an automatic config cannot name. "
                 "Write get_config() and from_config() for it."
             )
-        else:
-            current = getattr(obj, name, _MISSING) if own else _MISSING
-            config[name] = _config_value(obj, name, value if current is _MISSING else current)
+        elif own or name in given:
+            value = given.get(name, parameter.default)
+            config[name] = _config_value(obj, name, getattr(obj, name, value) if own else value)
     return config
+
+
+def constructor_parameters(kind: type) -> Mapping[str, inspect.Parameter]:
+    """What the constructor of the class `kind` takes, by name, without `self`."""
+    known = _parameters.get(kind)
+    if known is None:
+        signature = inspect.signature(kind.__init__)  # type: ignore[misc]
+        known = _parameters[kind] = dict(list(signature.parameters.items())[1:])
+    return known
+
+
+_parameters: WeakKeyDictionary[type, dict[str, inspect.Parameter]] = WeakKeyDictionary()
+"""Class -> what its constructor takes; `inspect.signature` takes 100 us a call."""
 
 
 def _config_value(obj: Any, name: str, value: Any) -> Any:
