@@ -41,16 +41,24 @@ class _Tracing(threading.local):
 
 
 _tracing = _Tracing()
+_LIMIT = pytensor.config.traceback__limit
 
 
 @contextmanager
 def tracing() -> Iterator[None]:
-    """A context in which a function is being traced."""
+    """A context in which a function is being traced.
+
+    PyTensor writes down the lines that made each node, here always the same: a fifth of the time.
+    """
+    limit = pytensor.config.traceback__limit
+    pytensor.config.traceback__limit = 0
     _tracing.depth += 1
     try:
         yield
     finally:
         _tracing.depth -= 1
+        if not _tracing.depth:
+            pytensor.config.traceback__limit = limit or _LIMIT  # another thread may have made it 0
 
 
 def is_tracing() -> bool:
@@ -112,7 +120,7 @@ def interpreted(inputs: list[Variable], outputs: Sequence[Variable]) -> Callable
 def runnable(
     inputs: list[Variable], outputs: list[Variable], made: dict[Any, Callable[..., list[Any]]]
 ) -> Callable[..., list[Any]]:
-    """A function of NumPy arrays, compiled where the graph around it is; `made` are those made before."""
+    """A function of NumPy arrays, compiled where the graph around it is; `made`: those made before."""
     key = (_tracing.evaluating, len(outputs))
     if key not in made:
         made[key] = (interpreted if _tracing.evaluating else compiled_function)(inputs, outputs)
@@ -267,9 +275,10 @@ _MODE = Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=REWRITE
 
 def compiled_function(inputs: list[Variable], outputs: list[Variable]) -> Callable[..., list[Any]]:
     """A function of NumPy arrays."""
-    function = pytensor.function(
-        inputs, outputs, mode=default_mode(), on_unused_input="ignore", accept_inplace=True
-    )
+    with tracing():
+        function = pytensor.function(
+            inputs, outputs, mode=default_mode(), on_unused_input="ignore", accept_inplace=True
+        )
     function.trust_input = True
     return function  # type: ignore[no-any-return]
 
