@@ -204,6 +204,10 @@ class PyTensorBackend(Backend):
         out = self._node(layers.max_pool, x, (size, plan.strides, plan.dilations))
         return self._channels_back(out, plan)
 
+    def sigmoid(self, x: Array) -> Array:
+        """One node: the composition is eight, and its gradient 20 more."""
+        return _SIGMOID(x)
+
     def lstm(
         self,
         x: Array,
@@ -314,6 +318,9 @@ class PyTensorBackend(Backend):
         counts = pt.stack([pt.cast(variable_of(n), "int64")])
         node = Host("random_permutation", permuted, [("int32", _known([n]))])
         return PyTensorArray(node(variable_of(key), counts))
+
+
+_SIGMOID = dispatched(lambda x: NUMPY.sigmoid(x), pt.sigmoid)
 
 
 def _known(shape: Sequence[Any]) -> tuple[Any, ...]:

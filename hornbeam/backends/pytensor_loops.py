@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytensor
 import pytensor.tensor as pt
-from pytensor.gradient import NullTypeGradError
 from pytensor.graph.basic import Constant
 from pytensor.graph.traversal import io_toposort
 from pytensor.ifelse import ifelse
@@ -65,42 +64,46 @@ def cond(predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
     return _filled(first, found if isinstance(found, list) else [found])
 
 
-def _split(
-    outputs: Sequence[Variable], inner: Sequence[Variable]
-) -> tuple[list[Variable], dict[Variable, bool]]:
-    """(the variables that `outputs` use and that do not depend on `inner`, what does depend on them)."""
+def _closed(outputs: Sequence[Variable], inner: Sequence[Variable]) -> list[Variable]:
+    """The variables that `outputs` use and that do not depend on `inner`: what a loop closes over."""
     depends: dict[Variable, bool] = dict.fromkeys(inner, True)
     for node in io_toposort([], list(outputs)):
-        touched = any(depends.get(x, False) for x in node.inputs)
-        for out in node.outputs:
-            depends.setdefault(out, touched)
+        depends.update(dict.fromkeys(node.outputs, any(depends.get(x) for x in node.inputs)))
     found: dict[Variable, None] = {}
-    stack, seen = list(outputs), set()
+    stack = list(dict.fromkeys(outputs))
+    seen = set(stack)
     while stack:
         x = stack.pop()
-        if x in seen or isinstance(x, Constant):
-            continue
-        seen.add(x)
-        if not depends.get(x, False):
+        if not depends.get(x) and not isinstance(x, Constant):
             found[x] = None
-        elif x.owner is not None and x not in inner:
-            stack.extend(x.owner.inputs)
-    return list(found), depends
+        elif x.owner is not None:
+            stack += [y for y in x.owner.inputs if y not in seen]
+            seen.update(x.owner.inputs)
+    return list(found)
+
+
+def _substituted(outputs: list[Variable], swap: dict[Variable, Variable]) -> list[Variable]:
+    """`outputs` with some of the variables that they are computed of replaced."""
+    found = dict(swap)
+    for node in io_toposort(list(swap), outputs):
+        inputs = [found.get(x, x) for x in node.inputs]
+        if inputs != node.inputs:
+            new = node.clone_with_new_inputs(inputs, strict=False).outputs
+            found = dict(zip(node.outputs, new, strict=True)) | found
+    return [found.get(x, x) for x in outputs]
 
 
 class Loop(NamedTuple):
-    """What a step computes, and of what: variables of a graph of its own."""
+    """What a step computes, and of what: a graph of its own."""
 
     carry: list[Variable]
     row: list[Variable]
+    closed: list[Variable]
     new: list[Variable]
     outs: list[Variable]
     reverse: bool
-
-    @property
-    def closed(self) -> list[Variable]:
-        """The variables outside that the step uses too."""
-        return _split([*self.new, *self.outs], [*self.row, *self.carry])[0]
+    length: Any
+    """The number of steps, if there are no rows."""
 
 
 def scan(
@@ -108,158 +111,125 @@ def scan(
 ) -> tuple[Any, Any]:
     """The loop in the graph; what `fn` closes over is computed once, outside."""
     start, rows = _variables(init), _variables(xs)
+    row = [pt.tensor(dtype=x.dtype, shape=static(x)[1:]) for x in rows]
+
+    def step(carry: list[Variable]) -> tuple[list[Variable], Any]:
+        new, y = fn(_filled(init, carry), _filled(xs, row))
+        return _variables(new), y
+
+    start, carry, new, y = _settled(step, start)
+    outs = _variables(y)
+    closed = _closed([*new, *outs], [*row, *carry])
+    inner = [x.type() for x in closed]
+    graph = _substituted([*new, *outs], dict(zip(closed, inner, strict=True)))
+    loop = Loop(carry, row, inner, graph[: len(new)], graph[len(new) :], reverse, length)
+    found = _looped(loop, [*start, *rows, *closed])
+    return _filled(init, found[: len(new)]), _filled(y, found[len(new) :])
+
+
+def _settled(step: Callable[..., tuple[list[Variable], Any]], start: list[Variable]) -> Any:
+    """(start, carry, new carry, what else `step` gives), of the types that they have after any step."""
     shapes, merged = None, [static(x) for x in start]
-    while merged != shapes:  # until the carry has the type that it has after a step
+    while merged != shapes:
         shapes = merged
         carry = [pt.tensor(dtype=x.dtype, shape=s) for x, s in zip(start, shapes, strict=True)]
-        row = [pt.tensor(dtype=x.dtype, shape=static(x)[1:]) for x in rows]
         with tracing():
-            new, y = fn(_filled(init, carry), _filled(xs, row))
-        steps = [like(v, c) for v, c in zip(_variables(new), carry, strict=True)]
-        merged = [_common(s, static(v)) for s, v in zip(shapes, steps, strict=True)]
-    start, steps = ([opened(x, s) for x, s in zip(v, merged, strict=True)] for v in (start, steps))
-    loop = Loop(carry, row, steps, _variables(y), reverse)
-    found = looped(loop, start, rows, length)
-    return _filled(init, found[: len(start)]), _filled(y, found[len(start) :])
+            new, rest = step(carry)
+        new = [like(x, c) for x, c in zip(new, carry, strict=True)]
+        merged = [_common(s, static(x)) for s, x in zip(shapes, new, strict=True)]
+    first, new = ([opened(x, s) for x, s in zip(v, merged, strict=True)] for v in (start, new))
+    return first, carry, new, rest
 
 
-def looped(loop: Loop, start: list[Variable], rows: list[Variable], length: Any) -> list[Variable]:
-    """[*last carry, *outputs of all steps]."""
-    slope, closed = _slope(loop), loop.closed
-    kept = slope.kept if slope else []
-    count = static(rows[0])[0] if rows else length
-    types = [(x.dtype, static(x)) for x in loop.carry]
-    types += [(x.dtype, (count, *static(x))) for x in (*loop.outs, *kept)]
-    wanted: list[bool] = []  # whether anybody has asked for the gradient
+def _looped(loop: Loop, given: list[Variable]) -> list[Variable]:
+    """[*last carry, *outputs of all steps] for [*first carry, *rows, *what is closed over]."""
+    width, inside = len(loop.carry), len(loop.carry) + len(loop.row)
+    inputs, outputs = [*loop.carry, *loop.row, *loop.closed], [*loop.new, *loop.outs, *loop.carry]
+    count = static(given[width])[0] if loop.row else loop.length
+    many = [(x.dtype, (count, *static(x))) for x in outputs[width:]]
     functions: dict[Any, Any] = {}
 
     def run(*values: Any) -> Any:
-        outputs = [*loop.new, *loop.outs, *(kept if wanted else [])]
-        step = runnable([*loop.carry, *loop.row, *closed], outputs, functions)
-        found = _run(loop, step, values, length)
-        unused = [] if wanted else [np.empty((0,) * (x.ndim + 1), x.dtype) for x in kept]
-        return (*found, *unused)
+        carry, rows, closed = values[:width], values[width:inside], values[inside:]
+        step = runnable(inputs, outputs[: len(outputs) - width], functions)
+        turns = range(len(rows[0]) if rows else int(loop.length))
+        if not turns:
+            raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
+        stacks: list[Any] = []
+        for t in reversed(turns) if loop.reverse else turns:
+            found = [*step(*carry, *[x[t] for x in rows], *closed), *carry]
+            carry = found[:width]
+            stacks = stacks or [np.empty((len(turns), *x.shape), x.dtype) for x in found[width:]]
+            for stack, x in zip(stacks, found[width:], strict=True):
+                stack[t] = x
+        return (*map(np.array, carry), *stacks)
 
     def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
-        wanted.append(True)
-        assert slope is not None
-        return slope.pull(loop, closed, inputs, outputs, upstream, length)
+        return _gradients(loop, inputs, outputs[len(outputs) - width :], upstream)
 
-    node = Host("loop", run, types, pull if slope else None)
-    found = node(*start, *rows, *closed, return_list=True)
-    return list(found[: len(loop.new) + len(loop.outs)])
+    node = Host("loop", run, [(x.dtype, static(x)) for x in loop.carry] + many, pull)
+    return list(node(*given, return_list=True)[: len(outputs) - width])
 
 
-def _run(loop: Loop, step: Callable[..., Any], values: Sequence[Any], length: Any) -> list[Any]:
+def _gradients(loop: Loop, inputs: Any, carries: Any, upstream: Any) -> list[Variable | None]:
+    """The gradients of the inputs of a loop: a loop the other way, which computes each step again.
+
+    What the steps add to the gradient of a matrix as products is one product after the loop.
+    """
     width, inside = len(loop.carry), len(loop.carry) + len(loop.row)
-    carry, rows, closed = values[:width], values[width:inside], values[inside:]
-    count = len(rows[0]) if rows else int(length)
-    if not count:
-        raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
-    stacks: list[Any] = []
-    for t in range(count - 1, -1, -1) if loop.reverse else range(count):
-        found = step(*carry, *[x[t] for x in rows], *closed)
-        carry = found[:width]
-        stacks = stacks or [np.empty((count, *x.shape), x.dtype) for x in found[width:]]
-        for stack, x in zip(stacks, found[width:], strict=True):
-            stack[t] = x
-    return [*map(np.array, carry), *stacks]
+    places = [i for i, x in enumerate([*loop.new, *loop.outs]) if is_inexact(x)]
+    heads = [pt.tensor_copy([*loop.new, *loop.outs][i]) for i in places]
+    above = [x.type() for x in heads]
+    own = [*loop.carry, *loop.row, *loop.closed]
+    towards = [x for x in own if is_inexact(x)]
+    known = dict(zip(heads, above, strict=True))
+    options = {"disconnected_inputs": "ignore", "return_disconnected": "zero"}
+    slopes = pytensor.grad(None, towards, known_grads=known, **options)
+    grads = {x: like(g, x) for x, g in zip(towards, slopes, strict=True)}
+    moving, rows, closed = (
+        [x for x in part if x in grads] for part in (loop.carry, loop.row, loop.closed)
+    )
+    products = {x: found for x in closed if (found := _product(grads[x]))}
+    sums = {x: x.type() for x in closed if x not in products}
+    back = Loop(
+        [*above[: len(moving)], *sums.values()],
+        [*loop.carry, *loop.row, *above[len(moving) :]],
+        loop.closed,
+        [*(grads[x] for x in moving), *(total + grads[x] for x, total in sums.items())],
+        [*(grads[x] for x in rows), *itertools.chain(*products.values())],
+        not loop.reverse,
+        loop.length,
+    )
+    value_of = dict(zip(own, inputs, strict=True))
+    given = [upstream[i] for i in places]
+    start = [*given[: len(moving)], *(pt.zeros_like(value_of[x]) for x in sums)]
+    stacked = [*carries, *inputs[width:inside], *given[len(moving) :]]
+    found = iter(_looped(back, [*start, *stacked, *inputs[inside:]]))
+    result = dict(zip([*moving, *sums, *rows], found, strict=False))
+    for x in products:
+        left, right = (y.reshape((-1, y.shape[-1])) for y in (next(found), next(found)))
+        result[x] = pt.dot(left.T, right)
+    return [result.get(x) for x in own]
 
 
-class _Slope(NamedTuple):
-    """The gradient of a step, as a graph of what comes from above and of what the step has computed."""
-
-    above: dict[Variable, Variable]
-    grads: dict[Variable, Variable]
-    kept: list[Variable]
-    """What it needs that differs from step to step."""
-
-    def pull(
-        self, loop: Loop, closed: Any, inputs: Any, outputs: Any, upstream: Any, length: Any
-    ) -> list[Variable | None]:
-        """The gradients of the inputs of the whole loop: a loop the other way.
-
-        What steps add to the gradient of a matrix as a product is one product after the loop.
-        """
-        width, inside = len(loop.carry), len(loop.carry) + len(loop.row)
-        first_kept = width + len(loop.outs)
-        fresh = {x: x.type() for x in (*loop.row, *self.kept)}
-        swap = fresh | dict(zip(closed, inputs[inside:], strict=True))
-        grads = dict(zip(self.grads, substituted(list(self.grads.values()), swap), strict=True))
-        moving = [i for i, x in enumerate(loop.carry) if x in grads]
-        seen = [i for i, x in enumerate(loop.outs, width) if is_inexact(x)]
-        given = list(self.above)
-        totals = {x: grads[x] for x in closed if x in grads}
-        products = {x: g.owner.inputs for x, g in totals.items() if g.owner and g.owner.op == Dot()}
-        sums = {x: x.type() for x in totals if x not in products}
-        back = Loop(
-            [*given[: len(moving)], *sums.values()],
-            [*fresh.values(), *given[len(moving) :]],
-            [*(grads[loop.carry[i]] for i in moving), *(s + totals[x] for x, s in sums.items())],
-            [*(grads[x] for x in loop.row if x in grads), *itertools.chain(*products.values())],
-            not loop.reverse,
-        )
-        start = [*(upstream[i] for i in moving), *(pt.zeros_like(x) for x in sums)]
-        rows = [*inputs[width:inside], *outputs[first_kept:], *(upstream[i] for i in seen)]
-        found = iter(looped(back, start, rows, length))
-        keys = [*(loop.carry[i] for i in moving), *sums, *(x for x in loop.row if x in grads)]
-        result = dict(zip(keys, found, strict=False))
-        for x in products:
-            left, right = next(found), next(found)
-            result[x] = pt.dot(_side_by_side(left), right.reshape((-1, right.shape[-1])))
-        return [result.get(x) for x in (*loop.carry, *loop.row, *closed)]
-
-
-def _side_by_side(x: Variable) -> Variable:
-    """Stacked matrices (count, rows, columns) as one of (rows, count * columns)."""
-    return x.transpose((1, 0, 2)).reshape((x.shape[1], -1))
-
-
-def substituted(outputs: list[Variable], swap: dict[Variable, Variable]) -> list[Variable]:
-    """`outputs` with some of the variables that they are computed of replaced."""
-    found = dict(swap)
-    for node in io_toposort(list(swap), outputs):
-        if any(x in found for x in node.inputs):
-            inputs = [found.get(x, x) for x in node.inputs]
-            new = node.clone_with_new_inputs(inputs, strict=False).outputs
-            found = dict(zip(node.outputs, new, strict=True)) | found
-    return [found.get(x, x) for x in outputs]
-
-
-def _slope(loop: Loop) -> _Slope | None:
-    """None if there is no gradient."""
-    towards = [x for x in (*loop.carry, *loop.row, *loop.closed) if is_inexact(x)]
-    heads = [pt.tensor_copy(x) for x in (*loop.new, *loop.outs) if is_inexact(x)]
-    if not heads or not towards:
-        return None
-    above = {x.type(): x for x in heads}
-    known = {head: x for x, head in above.items()}
-    try:
-        grads = pytensor.grad(
-            None, towards, known_grads=known, disconnected_inputs="ignore", return_disconnected="zero"
-        )
-    except (NullTypeGradError, NotImplementedError):
-        return None
-    grads = [like(g, x) for g, x in zip(grads, towards, strict=True)]
-    needed, _ = _split(grads, list(above))
-    _, moving = _split(needed, [*loop.carry, *loop.row])
-    kept = [x for x in needed if moving.get(x, False) and x not in loop.row]
-    return _Slope(above, dict(zip(towards, grads, strict=True)), kept)
+def _product(g: Variable) -> list[Variable]:
+    """[x, y] if `g` is the product of x transposed and y."""
+    if g.owner is None or g.owner.op != Dot():
+        return []
+    turned, right = g.owner.inputs
+    is_transpose = turned.owner is not None and getattr(turned.owner.op, "new_order", 0) == (1, 0)
+    return [turned.owner.inputs[0], right] if is_transpose else []
 
 
 def while_loop(test: Callable[[Any], Array], body: Callable[[Any], Any], state: Any) -> Any:
     """A loop in the graph whose number of turns depends on values; it has no gradient."""
-    start = _variables(state)
-    shapes, merged = None, [static(x) for x in start]
-    while merged != shapes:
-        shapes = merged
-        inner = [pt.tensor(dtype=x.dtype, shape=s) for x, s in zip(start, shapes, strict=True)]
-        with tracing():
-            given = _filled(state, inner)
-            go_on = variable_of(test(given))
-            new = [like(v, x) for v, x in zip(_variables(body(given)), inner, strict=True)]
-        merged = [_common(s, static(v)) for s, v in zip(shapes, new, strict=True)]
-    closed, _ = _split([go_on, *new], inner)
+
+    def step(state_of: list[Variable]) -> tuple[list[Variable], Any]:
+        given = _filled(state, state_of)
+        return _variables(body(given)), variable_of(test(given))
+
+    start, inner, new, go_on = _settled(step, _variables(state))
+    closed = _closed([go_on, *new], inner)
     functions: list[dict[Any, Any]] = [{}, {}]
 
     def run(*values: Any) -> Any:
@@ -270,5 +240,5 @@ def while_loop(test: Callable[[Any], Array], body: Callable[[Any], Any], state: 
             now = turn(*now, *rest)
         return tuple(map(np.array, now))
 
-    types = [(x.dtype, s) for x, s in zip(inner, shapes, strict=True)]
+    types = [(x.dtype, static(x)) for x in inner]
     return _filled(state, Host("while", run, types)(*start, *closed, return_list=True))
