@@ -9,6 +9,7 @@ import ml_dtypes
 import numpy as np
 
 from hornbeam import dtypes, tree
+from hornbeam.backends import numpy_layers
 from hornbeam.backends.protocol import Array, Backend
 
 NATIVE = """logaddexp tril triu diagonal outer vdot inner tensordot
@@ -185,6 +186,16 @@ class NumpyBackend(Backend):
 
     def slice_update(self, x: Array, starts: Sequence[Any], updates: Array) -> Array:
         return self.scatter_set(x, _window(x.shape, starts, updates.shape), updates)
+
+    # --- overrides, each with its reason
+
+    def conv(self, *args: Any, **options: Any) -> Array:
+        """Products of windows that fit the cache; the composition makes one array of all windows."""
+        return numpy_layers.conv(self, numpy_layers.conv_values, *args, **options)
+
+    def lstm(self, *args: Any, **options: Any) -> Any:
+        """All gates of a step in one array, written over; the composition makes 15 for each step."""
+        return numpy_layers.lstm(self, numpy_layers.lstm_values, *args, **options)
 
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """The values only: there are no gradients here."""

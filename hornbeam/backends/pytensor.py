@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,18 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from hornbeam import tree
+from hornbeam.backends import numpy_layers
 from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends import pytensor_graphs as graphs
 from hornbeam.backends import pytensor_layers as layers
 from hornbeam.backends import pytensor_loops as loops
-from hornbeam.backends import windows
 from hornbeam.backends.dims import TracedDim, UnknownDim
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.pytensor_arrays import NUMPY, native_dtype
 from hornbeam.backends.pytensor_graphs import array_of, variable_of
 from hornbeam.backends.pytensor_host import Host
 from hornbeam.backends.pytensor_primitives import GRAPH
-from hornbeam.backends.pytensor_values import PyTensorArray, composed, dispatched
+from hornbeam.backends.pytensor_values import PyTensorArray, composed, dispatched, lift
 
 
 class PyTensorBackend(Backend):
@@ -167,117 +168,30 @@ class PyTensorBackend(Backend):
 
     # ------------------------------------------------------------- overrides, each with its reason
 
-    def conv(
-        self,
-        inputs: Array,
-        kernel: Array,
-        strides: Any = 1,
-        padding: str = "valid",
-        data_format: str | None = None,
-        dilation_rate: Any = 1,
-    ) -> Array:
+    def conv(self, *args: Any, **options: Any) -> Array:
         """Products of windows that fit the cache; the composition makes one array of all windows."""
-        plan = windows.plan(inputs.ndim - 2, strides, dilation_rate, data_format)
-        channels, per_group = inputs.shape[plan.channel_axis], kernel.shape[-2]
-        if channels != per_group or inputs.dtype.kind != "f" or inputs.dtype.itemsize < 4:
-            more = (strides, padding, data_format, dilation_rate)
-            return COMPOSITIONS["conv"](self, inputs, kernel, *more)
-        window = tuple(int(n) for n in kernel.shape[: plan.ndim])
-        x = self._padded(inputs, window, plan, padding, 0)
-        out = self._node(layers.conv, x, kernel, (window, plan.strides, plan.dilations))
-        return self._channels_back(out, plan)
+        return self._layer("conv")(*args, **options)
 
-    def max_pool(
-        self,
-        inputs: Array,
-        pool_size: Any,
-        strides: Any = None,
-        padding: str = "valid",
-        data_format: str | None = None,
-    ) -> Array:
+    def max_pool(self, *args: Any, **options: Any) -> Array:
         """One node for all places of the window, forwards and backwards."""
-        if inputs.dtype.kind != "f":
-            return COMPOSITIONS["max_pool"](self, inputs, pool_size, strides, padding, data_format)
-        size = windows.spread(pool_size, inputs.ndim - 2, "pool_size")
-        plan = windows.plan(inputs.ndim - 2, strides or size, 1, data_format)
-        x = self._padded(inputs, size, plan, padding, -np.inf)
-        out = self._node(layers.max_pool, x, (size, plan.strides, plan.dilations))
-        return self._channels_back(out, plan)
+        return self._layer("max_pool")(*args, **options)
+
+    def lstm(self, *args: Any, **options: Any) -> Any:
+        """One node for all steps, with its backward pass: 1.5 times as fast as the composition."""
+        return self._layer("lstm")(*args, **options)
 
     def sigmoid(self, x: Array) -> Array:
         """One node: the composition is eight, and its gradient 20 more."""
-        return _SIGMOID(x)
+        return dispatched(NUMPY.sigmoid, pt.sigmoid)(x)
 
-    def lstm(
-        self,
-        x: Array,
-        h: Array,
-        c: Array,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array | None,
-        mask: Array | None = None,
-        zero_output_for_mask: bool = False,
-    ) -> tuple[Array, Array, Array, Array]:
-        """One node for all steps, with its backward pass: PyTensor's scan takes 20 times as long."""
-        projected = self.matmul(x, kernel) if bias is None else self.matmul(x, kernel) + bias
-        valid = self.asarray(True) if mask is None else mask
-        states, c = self._node(layers.lstm, projected, h, c, recurrent_kernel, valid)
-        last, outputs = self._shown(states, mask, zero_output_for_mask)
-        return last, outputs, states[-1], c
+    def _layer(self, name: str) -> Callable[..., Any]:
+        """An op of `numpy_layers`: NumPy's on values, one node in a graph."""
+        make = getattr(layers, name)
 
-    def gru(
-        self,
-        x: Array,
-        h: Array,
-        kernel: Array,
-        recurrent_kernel: Array,
-        bias: Array | None,
-        mask: Array | None = None,
-        zero_output_for_mask: bool = False,
-    ) -> tuple[Array, Array, Array]:
-        """As for `lstm`."""
-        projected = self.matmul(x, kernel) if bias is None else self.matmul(x, kernel) + bias[0]
-        inner = self.zeros(self.shape(kernel)[1:], self.dtype(kernel)) if bias is None else bias[1]
-        valid = self.asarray(True) if mask is None else mask
-        states = self._node(layers.gru, projected, h, recurrent_kernel, inner, valid)
-        last, outputs = self._shown(states, mask, zero_output_for_mask)
-        return last, outputs, states[-1]
+        def node(*args: Any) -> Any:
+            return lift(make(*[variable_of(x) if self.is_array(x) else x for x in args]))
 
-    def _shown(self, states: Array, mask: Array | None, zero_output: bool) -> tuple[Array, Array]:
-        """(last output, all outputs): before the first valid step there is no output to repeat."""
-        if mask is None:
-            return states[-1], states
-        seen = self.cumsum(self.cast(mask, "int32"), 0) > 0
-        shown = self.expand_dims(mask if zero_output else seen, -1)
-        zero = self.zeros((), self.dtype(states))
-        last = self.where(self.expand_dims(seen[-1], -1), states[-1], zero)
-        return last, self.where(shown, states, zero)
-
-    def _node(self, make: Callable[..., Any], *args: Any) -> Any:
-        """What `make` makes of variables, or its value if all the arguments have values."""
-        given = [variable_of(x) if isinstance(x, PyTensorArray) else x for x in args]
-        out = make(*given)
-        several = isinstance(out, list)
-        if not any(isinstance(x, PyTensorArray) and x.traced for x in args):
-            values = graphs.evaluate(out if several else [out], {})
-            arrays_of = [PyTensorArray(np.asarray(value)) for value in values]
-            return arrays_of if several else arrays_of[0]
-        return [PyTensorArray(x) for x in out] if several else PyTensorArray(out)
-
-    def _padded(self, x: Array, window: Any, plan: windows.Plan, padding: str, fill: Any) -> Array:
-        """`x` with its channels last and its ends filled."""
-        if not plan.channels_last:
-            x = self.transpose(x, (0, *range(2, x.ndim), 1))
-        pads = windows.pads(x.shape[1:-1], window, plan, padding)
-        if all(p == (0, 0) for p in pads):
-            return x
-        return self.pad(x, ((0, 0), *pads, (0, 0)), "constant", fill)
-
-    def _channels_back(self, x: Array, plan: windows.Plan) -> Array:
-        if plan.channels_last:
-            return x
-        return self.transpose(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
+        return composed(getattr(NUMPY, name), partial(getattr(numpy_layers, name), self, node))
 
     # ---------------------------------------------------------------------------------------- random
 
@@ -318,9 +232,6 @@ class PyTensorBackend(Backend):
         counts = pt.stack([pt.cast(variable_of(n), "int64")])
         node = Host("random_permutation", permuted, [("int32", _known([n]))])
         return PyTensorArray(node(variable_of(key), counts))
-
-
-_SIGMOID = dispatched(lambda x: NUMPY.sigmoid(x), pt.sigmoid)
 
 
 def _known(shape: Sequence[Any]) -> tuple[Any, ...]:

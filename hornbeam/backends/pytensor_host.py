@@ -148,24 +148,3 @@ def summed_to(g: Any, like: Any) -> Any:
         g = g.sum(axis=tuple(range(extra)), acc_dtype=g.dtype)
     ones = [i for i, n in enumerate(static(like)) if n == 1 and static(g)[i] != 1]
     return g.sum(axis=ones, keepdims=True, acc_dtype=g.dtype) if ones else g
-
-
-# -------------------------------------------------------------------------------------- convolution
-
-
-def windows_of(
-    x: Array, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> Array:
-    """A view (batch, *places, *window, channels) of `x` (batch, *spatial, channels)."""
-    n = len(window)
-    sizes = x.shape[1:-1]
-    rows = zip(sizes, window, strides, dilations, strict=True)
-    places = tuple((size - (w - 1) * d - 1) // s + 1 for size, w, s, d in rows)
-    steps = x.strides[1:-1]
-    shape = (x.shape[0], *places, *window, x.shape[-1])
-    moved = [step * s for step, s in zip(steps, strides, strict=True)]
-    inner = [step * d for step, d in zip(steps, dilations, strict=True)]
-    assert len(moved) == n
-    return np.lib.stride_tricks.as_strided(
-        x, shape, (x.strides[0], *moved, *inner, x.strides[-1]), writeable=False
-    )

@@ -1,8 +1,9 @@
 """Control flow in PyTensor graphs: branches, loops over rows with their gradients, loops with a test.
 
-PyTensor's own scan spends most of its time around the steps, and its gradient, as it comes, adds up whole
-arrays at each step.  Here a loop is one `Host` node that calls a compiled step.  Its gradient is a loop
-as well, backwards, over what the first one keeps for it; so it can be differentiated again.
+PyTensor's own scan spends most of its time around the steps, and its gradient adds up whole arrays at
+each step: it takes 20 times as long for an LSTM.  Here a loop is one `Host` node that calls a compiled
+step.  Its gradient is a loop as well, backwards, which computes each step again; so it can be
+differentiated any number of times.
 """
 
 from __future__ import annotations
@@ -157,7 +158,7 @@ def _looped(loop: Loop, given: list[Variable]) -> list[Variable]:
             raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
         stacks: list[Any] = []
         for t in reversed(turns) if loop.reverse else turns:
-            found = [*step(*carry, *[x[t] for x in rows], *closed), *carry]
+            found = (*step(*carry, *[x[t] for x in rows], *closed), *carry)
             carry = found[:width]
             stacks = stacks or [np.empty((len(turns), *x.shape), x.dtype) for x in found[width:]]
             for stack, x in zip(stacks, found[width:], strict=True):
@@ -204,10 +205,10 @@ def _gradients(loop: Loop, inputs: Any, carries: Any, upstream: Any) -> list[Var
     given = [upstream[i] for i in places]
     start = [*given[: len(moving)], *(pt.zeros_like(value_of[x]) for x in sums)]
     stacked = [*carries, *inputs[width:inside], *given[len(moving) :]]
-    found = iter(_looped(back, [*start, *stacked, *inputs[inside:]]))
-    result = dict(zip([*moving, *sums, *rows], found, strict=False))
+    results = iter(_looped(back, [*start, *stacked, *inputs[inside:]]))
+    result = dict(zip([*moving, *sums, *rows], results, strict=False))
     for x in products:
-        left, right = (y.reshape((-1, y.shape[-1])) for y in (next(found), next(found)))
+        left, right = (y.reshape((-1, y.shape[-1])) for y in (next(results), next(results)))
         result[x] = pt.dot(left.T, right)
     return [result.get(x) for x in own]
 
@@ -237,7 +238,7 @@ def while_loop(test: Callable[[Any], Array], body: Callable[[Any], Any], state: 
         go, turn = (runnable(given, o, f) for o, f in zip(([go_on], new), functions, strict=True))
         now, rest = values[: len(inner)], values[len(inner) :]
         while go(*now, *rest)[0]:
-            now = turn(*now, *rest)
+            now = tuple(turn(*now, *rest))
         return tuple(map(np.array, now))
 
     types = [(x.dtype, static(x)) for x in inner]
