@@ -8,6 +8,7 @@ from hornbeam.callbacks.early_stopping import EarlyStopping
 from hornbeam.callbacks.history import History
 from hornbeam.callbacks.loggers import CSVLogger, RemoteMonitor
 from hornbeam.callbacks.monitor import MonitorCallback
+from hornbeam.callbacks.orbax import OrbaxCheckpoint
 from hornbeam.callbacks.progbar_logger import ProgbarLogger
 from hornbeam.callbacks.rates import LearningRateScheduler, ReduceLROnPlateau
 from hornbeam.callbacks.small import LambdaCallback, SwapEMAWeights, TerminateOnNaN
@@ -24,6 +25,7 @@ __all__ = [
     "LearningRateScheduler",
     "ModelCheckpoint",
     "MonitorCallback",
+    "OrbaxCheckpoint",
     "ProgbarLogger",
     "ReduceLROnPlateau",
     "RemoteMonitor",

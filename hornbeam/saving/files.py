@@ -12,12 +12,11 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from pathlib import Path
 from typing import IO, Any
 
 from hornbeam._version import __version__
 from hornbeam.errors import CorruptFileError, FileError, InputError, UnsupportedError
-from hornbeam.saving import hdf5, json_format, legacy, legacy_h5, schema
+from hornbeam.saving import assets, checkpoints, hdf5, json_format, legacy, legacy_h5, schema
 from hornbeam.saving.archive import ArchiveReader, ArchiveWriter
 from hornbeam.saving.atomic import atomic_write
 from hornbeam.saving.objects import (
@@ -87,6 +86,7 @@ def write_archive(file: IO[bytes], model: Any, config: Any) -> None:
     archive.add("config.json", json.dumps(config).encode())
     with archive.member(WEIGHTS_MEMBER) as window:
         write_h5(window, model)
+    assets.write(archive, model)
     archive.close()
 
 
@@ -101,7 +101,7 @@ def load_model(
     The file is data: it can only name classes that are built in, registered, or passed in here.
 
     Args:
-        filepath: the file.
+        filepath: the file; or a directory of `OrbaxCheckpoint`, for the model written last.
         custom_objects: name -> class or function, for what is not registered.
         compile: whether to compile the model as it was, with its optimizer's state.
         safe_mode: must be True.
@@ -119,7 +119,7 @@ def load_model(
     >>> hornbeam.saving.load_model(path).count_params()
     10
     """
-    path = Path(filepath)
+    path = checkpoints.file_in(filepath)
     with open_regular(path) as file, CustomObjectScope(custom_objects or {}):
         if path.suffix in (".h5", ".hdf5"):
             with hdf5.H5File(file, str(path)) as opened, _reported(str(path)):
@@ -136,18 +136,20 @@ def read_archive(file: IO[bytes], source: str, compile: bool = True, safe_mode: 
     with hdf5.H5File(archive.open(WEIGHTS_MEMBER), source) as opened, _reported(source):
         held = h5_weights(opened)
         model = _build(config, held, source, compile, safe_mode)
-        return _filled(model, held, source, compile)
+        _filled(model, held, source, compile)
+        assets.read(archive, model)
+        return model
 
 
 def _build(config: Any, held: OpenWeights, source: str, compile: bool, safe_mode: bool) -> Any:
     """The model that a config describes, if it is no larger than the file can hold values for."""
     stored = sum(tensor.nbytes for tensor in held.tensors.values())
-    from hornbeam.models import Model
+    from hornbeam.layers import Layer
 
     compiling = nullcontext() if compile else ignoring_compile_config()
     with AllocationBudget(2 * stored + ROOM, repr(source)), compiling:
         model = deserialize_keras_object(config, safe_mode=safe_mode)
-    if not isinstance(model, Model):
+    if not (isinstance(model, Layer) and hasattr(model, "save")):
         raise CorruptFileError(f"{source!r} holds a {type(model).__name__} and no model.")
     return model
 

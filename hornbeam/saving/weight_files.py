@@ -13,7 +13,14 @@ from typing import Any
 
 from hornbeam._version import __version__
 from hornbeam.errors import CorruptFileError, InputError, UnsafeFileError
-from hornbeam.saving import hdf5, json_format, legacy_h5, npz_format, safetensors_format
+from hornbeam.saving import (
+    checkpoints,
+    hdf5,
+    json_format,
+    legacy_h5,
+    npz_format,
+    safetensors_format,
+)
 from hornbeam.saving.archive import ArchiveReader
 from hornbeam.saving.atomic import atomic_write
 from hornbeam.saving.matching import LoadReport, by_layer_name, by_path, by_structure, fill
@@ -302,7 +309,7 @@ def load_weights(
     Args:
         model: the model or layer; its variables must exist.
         filepath: a ``.weights.h5``, ``.weights.json``, ``.keras``, ``.safetensors`` or ``.npz`` file, or
-            an ``.h5`` file of Keras 1 or 2.
+            an ``.h5`` file of Keras 1 or 2; or a directory of `OrbaxCheckpoint`.
         skip_mismatch: whether to leave variables alone that the file lacks or has in another shape.
         by_name: whether to load just those layers whose names are in the file.
         **kwargs: nothing; unknown names raise TypeError.
@@ -326,7 +333,8 @@ def load_weights(
     """
     if kwargs:
         raise TypeError(f"load_weights() got unknown arguments {sorted(kwargs)}.")
-    if not Path(filepath).exists():
+    filepath = checkpoints.file_in(filepath, weights_suffice=True)
+    if not filepath.exists():
         raise FileNotFoundError(f"There is no file {str(filepath)!r}.")
     if not model.built and not model.weights:
         raise InputError(

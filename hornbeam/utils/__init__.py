@@ -43,17 +43,22 @@ Sequence = PyDataset
 
 
 def __getattr__(name: str) -> object:
-    """What draws models, which needs them, and so comes when it is first asked for."""
+    """What needs models or layers, and so comes when it is first asked for."""
     if name in ("model_to_dot", "plot_model"):
         from hornbeam.utils import model_plot
 
         return getattr(model_plot, name)
+    if name == "FeatureSpace":
+        from hornbeam.utils.feature_space import FeatureSpace
+
+        return FeatureSpace
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 __all__ = [
     "Config",
     "CustomObjectScope",
+    "FeatureSpace",
     "Progbar",
     "PyDataset",
     "RateTrial",

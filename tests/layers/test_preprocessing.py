@@ -11,6 +11,7 @@ import pytest
 
 import hornbeam
 from hornbeam import ops
+from hornbeam.errors import UnsafeFileError
 from hornbeam.layers.preprocessing.hashes import farmhash64, siphash
 from tests.engines import ENGINES
 
@@ -232,6 +233,43 @@ MISTAKES: dict[str, tuple[Callable[[Any], Any], str]] = {
         "has nothing to learn",
     ),
 }
+
+
+@pytest.mark.parametrize("kind", ["StringLookup", "IntegerLookup", "TextVectorization"])
+def test_a_config_names_no_file(kind: str, tmp_path: Any) -> None:
+    path = tmp_path / "words.txt"
+    path.write_text("3\n5\n")
+    layer = getattr(hornbeam.layers, kind)(vocabulary=str(path))
+    config = layer.get_config()
+    assert [str(token) for token in config["vocabulary"]] == ["3", "5"]
+    assert type(layer).from_config(config).get_vocabulary() == layer.get_vocabulary()
+    with pytest.raises(UnsafeFileError, match=rf"names the file .*call {kind}\(vocabulary=path\)"):
+        type(layer).from_config({**config, "vocabulary": str(path)})
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda L: adapted(L.StringLookup(), SEEN),
+        lambda L: adapted(L.StringLookup(output_mode="tf_idf"), SEEN.reshape(3, 2)),
+        lambda L: adapted(L.IntegerLookup(output_mode="multi_hot"), INTS),
+        lambda L: adapted(L.TextVectorization(), TEXTS),
+    ],
+    ids=["strings", "tf_idf", "ints", "texts"],
+)
+def test_a_saved_model_keeps_what_was_learnt(layer: Any, tmp_path: Any) -> None:
+    """The vocabulary is in the assets of the file, where Keras looks for it as well."""
+    learnt = layer(hornbeam.layers)
+    x = {"IntegerLookup": INTS, "StringLookup": WORDS}.get(type(learnt).__name__)
+    x = np.array([["foo bar"], ["bada"]]) if x is None else x
+    entry = hornbeam.Input(x.shape[1:], dtype="int64" if x is INTS else "string")
+    model = hornbeam.Sequential([entry, learnt])
+    path = tmp_path / "model.keras"
+    model.save(path)
+    loaded = hornbeam.saving.load_model(path)
+    assert loaded.layers[0].get_vocabulary() == learnt.get_vocabulary()
+    expected, found = (ops.convert_to_numpy(m.layers[0](x)) for m in (model, loaded))
+    np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,7 +12,7 @@ import numpy as np
 from hornbeam import ops
 from hornbeam.backends import registry
 from hornbeam.backends.symbolic import KerasTensor
-from hornbeam.errors import InputError
+from hornbeam.errors import InputError, UnsafeFileError, UnsupportedError
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.preprocessing.adapting import Adapting, batches, encode, to_host
 from hornbeam.layers.preprocessing.categories import checked_mode, dense_only
@@ -18,6 +20,8 @@ from hornbeam.layers.preprocessing.hashing import bucket, checked_salt
 from hornbeam.saving.objects import builtin
 
 MODES = ("int", "tf_idf")
+IDF_FILE = "idf_weights.txt"
+"""Beside the vocabulary in the assets of a layer: a weight for each token, one a line."""
 
 
 class Vocabulary(Adapting):
@@ -293,6 +297,19 @@ class Vocabulary(Adapting):
             "salt": self.salt,
         }
 
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A layer from the result of `get_config`, which holds the words themselves.
+
+        Args:
+            config: plain data.
+            custom_objects: name -> class or function, for names that are not registered.
+
+        Raises:
+            UnsafeFileError: if it names a file of them instead.
+        """
+        return super().from_config(with_words(config, cls.__name__), custom_objects)
+
     def save_own_variables(self, store: Any) -> None:
         """Put the idf weights into `store`, if there are any."""
         if self._idf is not None:
@@ -307,12 +324,38 @@ class Vocabulary(Adapting):
         """Write the vocabulary to ``vocabulary.txt`` in a directory, one token a line."""
         with open(f"{dir_path}/vocabulary.txt", "w", encoding="utf-8") as file:
             file.write("\n".join(str(t) for t in self._tokens))
+        if self._idf is not None:
+            with open(f"{dir_path}/{IDF_FILE}", "w", encoding="utf-8") as file:
+                file.write("\n".join(str(w) for w in self._idf[self.num_oov_indices :].tolist()))
 
     def load_assets(self, dir_path: Any) -> None:
         """Read the vocabulary that `save_assets` wrote."""
         tokens = _read(f"{dir_path}/vocabulary.txt", self._as_token)
-        weights = [1.0] * len(tokens) if self.output_mode == "tf_idf" else None
+        weights = None
+        if self.output_mode == "tf_idf":
+            path = Path(f"{dir_path}/{IDF_FILE}")
+            if not path.exists():
+                raise UnsupportedError(
+                    f"The file holds no idf weights for layer {self.name!r} ({type(self).__name__}, "
+                    "output_mode='tf_idf'): adapt() a new layer, or give it `idf_weights`."
+                )
+            weights = [float(line) for line in path.read_text(encoding="utf-8").split()]
         self.set_vocabulary(tokens, weights)
+
+
+def with_words(config: dict[str, Any], kind: str) -> dict[str, Any]:
+    """`config`, if its vocabulary is no path: a config is data, and makes nobody open files.
+
+    Raises:
+        UnsafeFileError: if it is one.
+    """
+    given = config.get("vocabulary")
+    if isinstance(given, (str, bytes, os.PathLike)):
+        raise UnsafeFileError(
+            f"The config of a {kind} names the file {given!r:.80} for its vocabulary; a config may only "
+            f"hold the words themselves. To read words from a file, call {kind}(vocabulary=path)."
+        )
+    return config
 
 
 def _read(vocabulary: Any, as_token: Any) -> list[Any]:

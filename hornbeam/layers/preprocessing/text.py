@@ -14,7 +14,7 @@ from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.preprocessing.adapting import Adapting, batches, to_host
-from hornbeam.layers.preprocessing.lookup import StringLookup
+from hornbeam.layers.preprocessing.lookup import StringLookup, with_words
 from hornbeam.saving.objects import builtin, serialize_keras_object
 
 _PUNCTUATION = re.compile(f"[{re.escape(string.punctuation)}]")
@@ -263,6 +263,19 @@ class TextVectorization(Adapting):
             "encoding": self.encoding,
             "vocabulary_size": self.vocabulary_size(),
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """A layer from the result of `get_config`, which holds the words themselves.
+
+        Args:
+            config: plain data.
+            custom_objects: name -> class or function, for names that are not registered.
+
+        Raises:
+            UnsafeFileError: if it names a file of them instead.
+        """
+        return super().from_config(with_words(config, cls.__name__), custom_objects)
 
     def save_own_variables(self, store: Any) -> None:
         """Put the idf weights into `store`, if there are any."""
