@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from typing import Any
@@ -28,7 +28,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
-from jax.extend.core import get_opaque_trace_state
 
 from hornbeam.backends import windows
 
@@ -84,14 +83,20 @@ def conv(
 
 def is_tracing() -> bool:
     """Whether JAX is tracing or differentiating; options of the compiler are refused there."""
-    return bool(get_opaque_trace_state() != _clean_state())
+    state, clean = _trace_state()
+    return bool(state() != clean)
 
 
 @functools.cache
-def _clean_state() -> Any:
-    """The state of JAX where nothing is being traced: that of a new thread."""
+def _trace_state() -> tuple[Callable[[], Any], Any]:
+    """What tells the state of JAX, and its answer where nothing is traced: that of a new thread.
+
+    Imported when it is needed: `jax.extend` brings Pallas along, a twentieth of JAX's import.
+    """
+    from jax.extend.core import get_opaque_trace_state
+
     with ThreadPoolExecutor(1) as thread:
-        return thread.submit(get_opaque_trace_state).result()
+        return get_opaque_trace_state, thread.submit(get_opaque_trace_state).result()
 
 
 @functools.cache
