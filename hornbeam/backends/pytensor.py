@@ -22,7 +22,7 @@ from hornbeam.backends.pytensor_arrays import NUMPY, native_dtype
 from hornbeam.backends.pytensor_graphs import array_of, variable_of
 from hornbeam.backends.pytensor_host import Host
 from hornbeam.backends.pytensor_primitives import GRAPH
-from hornbeam.backends.pytensor_values import PyTensorArray, composed, dispatched, lift
+from hornbeam.backends.pytensor_values import PyTensorArray, dispatched, lift
 
 
 class PyTensorBackend(Backend):
@@ -39,7 +39,7 @@ class PyTensorBackend(Backend):
         else:
             found = super().__getattr__(name)
             if name in COMPOSITIONS and name not in ARRAY_PRIMITIVES:
-                found = composed(getattr(NUMPY, name), found)
+                found = dispatched(getattr(NUMPY, name), found, True)
         self.__dict__[name] = found
         return found
 
@@ -49,18 +49,13 @@ class PyTensorBackend(Backend):
         return (PyTensorArray,)
 
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
-        if isinstance(x, PyTensorArray):
-            return x if dtype is None else self.cast(x, dtype)
         if isinstance(x, UnknownDim) and not isinstance(x, TracedDim):
             x = int(x)  # an error that says what is missing
-        if isinstance(x, TracedDim) or arrays.is_variable(x):
-            x = array_of(x)
-            return x if dtype is None else self.cast(x, dtype)
         if isinstance(x, (list, tuple)) and any(isinstance(i, PyTensorArray) for i in x):
             x = self.stack([self.asarray(item) for item in x], 0)
+        if isinstance(x, (PyTensorArray, TracedDim)) or arrays.is_variable(x):
+            x = array_of(x)
             return x if dtype is None else self.cast(x, dtype)
-        if dtype is not None:
-            native_dtype(dtype)
         array = np.asarray(NUMPY.asarray(x, dtype))
         native_dtype(array.dtype.name)
         if not array.dtype.isnative:
@@ -123,20 +118,11 @@ class PyTensorBackend(Backend):
         length: int | None = None,
         reverse: bool = False,
     ) -> tuple[Any, Any]:
-        """PyTensor's scan in a trace, else a loop."""
+        """One node in a trace, else a loop."""
         if graphs.is_tracing():
             return loops.scan(fn, init, xs, length, reverse)
-        leaves = [leaf for leaf in tree.flatten(xs) if leaf is not None]
-        steps = range(len(leaves[0]) if leaves else length or 0)
-        carry, ys = init, []
-        for i in reversed(steps) if reverse else steps:
-            carry, y = fn(carry, tree.map_structure(lambda leaf, i=i: _row(leaf, i), xs))
-            ys.append(y)
-        if reverse:
-            ys.reverse()
-        if not ys:
-            raise ValueError("scan() over zero steps: `xs` is empty, so the outputs have no shape.")
-        return carry, tree.map_structure(self._stacked, *ys)
+        carry, ys = NUMPY.scan(fn, init, xs, length, reverse)
+        return carry, tree.map_structure(lift, ys)
 
     def cond(
         self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
@@ -151,20 +137,11 @@ class PyTensorBackend(Backend):
         """In a trace it has no gradient, as on JAX."""
         if graphs.is_tracing():
             return loops.while_loop(cond, body, state)
-        while cond(state):
-            state = body(state)
-        return state
+        return NUMPY.while_loop(cond, body, state)
 
     def vmap(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         """A loop over the rows."""
-
-        def mapped(*args: Any) -> Any:
-            return self.scan(lambda carry, row: (carry, fn(*row)), None, args)[1]
-
-        return mapped
-
-    def _stacked(self, *leaves: Any) -> Any:
-        return None if leaves[0] is None else self.stack([array_of(x) for x in leaves], 0)
+        return lambda *args: self.scan(lambda carry, row: (carry, fn(*row)), None, args)[1]
 
     # ------------------------------------------------------------- overrides, each with its reason
 
@@ -191,56 +168,41 @@ class PyTensorBackend(Backend):
         def node(*args: Any) -> Any:
             return lift(make(*[variable_of(x) if self.is_array(x) else x for x in args]))
 
-        return composed(getattr(NUMPY, name), partial(getattr(numpy_layers, name), self, node))
+        whole = partial(getattr(numpy_layers, name), self, node)
+        return dispatched(getattr(NUMPY, name), whole, True)
 
     # ---------------------------------------------------------------------------------------- random
 
-    def _drawn(self, name: str, key: Array, shape: Sequence[Any], dtype: str, *more: Any) -> Array:
+    def _drawn(
+        self, run: Callable[..., Any], key: Array, shape: Sequence[Any], dtype: str, *more: Any
+    ) -> Array:
         """NumPy's numbers: Philox, keyed; in a graph too."""
-        run = getattr(NUMPY, name)
+
+        def drawn(key: Any, *sizes: Any) -> Any:
+            return np.asarray(run(key, [int(n) for n in sizes], *more))
+
         if not key.traced and not any(isinstance(n, TracedDim) for n in shape):
-            wanted = [int(n) for n in shape]
-            return PyTensorArray(np.asarray(run(key.value, wanted, *more)))
-        static = _known(shape)
-        counts = pt.stack([pt.cast(variable_of(n), "int64") for n in shape] or [0])
-        rank = len(shape)
-
-        def drawn(key: Any, counts: Any) -> Any:
-            return run(key, [int(n) for n in counts[:rank]], *more)
-
-        return PyTensorArray(Host(name, drawn, [(dtype, static)])(variable_of(key), counts))
+            return PyTensorArray(drawn(key.value, *shape))
+        static = tuple(None if isinstance(n, TracedDim) else int(n) for n in shape)
+        node = Host("random", drawn, [(dtype, static)])
+        return PyTensorArray(node(variable_of(key), *map(variable_of, shape)))
 
     def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
-        return self._drawn("random_uniform", key, shape, dtype, dtype)
+        return self._drawn(NUMPY.random_uniform, key, shape, dtype, dtype)
 
     def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
-        return self._drawn("random_normal", key, shape, dtype, dtype)
+        return self._drawn(NUMPY.random_normal, key, shape, dtype, dtype)
 
     def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
-        return self._drawn("random_integers", key, shape, "int32", int(low), int(high))
+        return self._drawn(NUMPY.random_integers, key, shape, "int32", int(low), int(high))
 
     def threefry(self, key: Array, shape: Sequence[Any], stream: int) -> Array:
         """One node: the composition is 350, and an image layer of several others draws 20 times."""
-        return self._drawn("threefry", key, shape, "int64", stream)
+        return self._drawn(NUMPY.threefry, key, shape, "int64", stream)
 
     def random_permutation(self, key: Array, n: Any) -> Array:
-        def permuted(key: Array, shape: Sequence[int]) -> Array:
-            return NUMPY.random_permutation(key, shape[0])
-
-        if not key.traced and not isinstance(n, TracedDim):
-            return PyTensorArray(permuted(key.value, [int(n)]))
-        counts = pt.stack([pt.cast(variable_of(n), "int64")])
-        node = Host("random_permutation", permuted, [("int32", _known([n]))])
-        return PyTensorArray(node(variable_of(key), counts))
-
-
-def _known(shape: Sequence[Any]) -> tuple[Any, ...]:
-    """The sizes with None for those that are not known, as PyTensor's types have them."""
-    return tuple(None if isinstance(n, TracedDim) else int(n) for n in shape)
-
-
-def _row(leaf: Any, i: int) -> Any:
-    return None if leaf is None else leaf[i]
+        run = NUMPY.random_permutation
+        return self._drawn(lambda key, shape: run(key, shape[0]), key, [n], "int32")
 
 
 pt.TensorVariable.__hornbeam_array__ = lambda self: PyTensorArray(self)

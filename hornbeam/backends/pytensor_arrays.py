@@ -6,6 +6,7 @@ NumPy arrays beside them become constants.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -16,9 +17,11 @@ from pytensor.graph.basic import Apply
 from pytensor.tensor.shape import Shape_i
 
 from hornbeam import dtypes
+from hornbeam.backends import registry
 from hornbeam.backends.dims import TracedDim, value_of
 from hornbeam.backends.numpy import NumpyBackend
-from hornbeam.backends.pytensor_host import Host, broadcast, static
+from hornbeam.backends.pytensor_host import Host, Pull, Static, static
+from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import UnsupportedError
 
 Variable = Any
@@ -158,14 +161,9 @@ def sign(x: Variable) -> Variable:
     return pt.cast(pt.sign(x), x.dtype)
 
 
-def log2(x: Variable) -> Variable:
-    """Logarithm to the base 2."""
-    return pt.log(x) / constant(math.log(2), x.dtype) if kind_of(x) == "c" else pt.log2(x)
-
-
-def log10(x: Variable) -> Variable:
-    """Logarithm to the base 10."""
-    return pt.log(x) / constant(math.log(10), x.dtype) if kind_of(x) == "c" else pt.log10(x)
+def _logarithm(fn: Callable[..., Any], base: int) -> Callable[..., Any]:
+    """PyTensor's, which has none of complex numbers to other bases."""
+    return lambda x: pt.log(x) / constant(math.log(base), x.dtype) if kind_of(x) == "c" else fn(x)
 
 
 _SAME_NAME = """exp expm1 log log1p sqrt sin cos tan arcsin arccos arctan sinh cosh tanh arcsinh arccosh
@@ -175,8 +173,8 @@ UNARY: dict[str, Callable[..., Any]] = {name: getattr(pt, name) for name in _SAM
     "abs": lambda x: x if kind_of(x) in "bu" else pt.abs(x),
     "negative": lambda x: pt.cast(-x, x.dtype),
     "sign": sign,
-    "log2": log2,
-    "log10": log10,
+    "log2": _logarithm(pt.log2, 2),
+    "log10": _logarithm(pt.log10, 10),
     "square": lambda x: x if x.dtype == "bool" else pt.sqr(x),
     "reciprocal": lambda x: constant(1, x.dtype) / x,
     "floor": _unless_integer(pt.floor),
@@ -223,19 +221,26 @@ def _of_truths(fn: Callable[..., Any]) -> Callable[..., Any]:
     return lambda x, y: fn(truth(x), truth(y))
 
 
-def by_numpy(name: str) -> Callable[..., Any]:
-    """An elementwise function of two that PyTensor lacks."""
-
-    def run(x: Any, y: Any) -> Variable:
-        x, y = operands(x, y)
-        return Host(name, getattr(np, name), [(x.dtype, broadcast(static(x), static(y)))])(x, y)
-
-    return run
+def types_of(name: str, *args: Any, **options: Any) -> list[tuple[str, Static]]:
+    """The dtype and what is known of the shape of each result of a primitive, by its shape rule."""
+    given = [KerasTensor(static(x), x.dtype) if is_variable(x) else x for x in args]
+    out = getattr(registry.get("symbolic"), name)(*given, **options)
+    outs = out if isinstance(out, tuple) else (out,)
+    return [(x.dtype, tuple(n if isinstance(n, int) else None for n in x.shape)) for x in outs]
 
 
-def power(x: Variable, y: Variable) -> Variable:
-    """Bases of 0 have no gradient towards the exponent."""
-    return pt.pow(x, y)
+def by_numpy(name: str, *args: Any, pull: Pull | None = None, **options: Any) -> Variable:
+    """A primitive of variables and constants, computed by NumPy."""
+    given = [constant(x) for x in args]
+    run = functools.partial(getattr(NUMPY, name), **options)
+    node = Host(
+        name, lambda *values: np.array(run(*values)), types_of(name, *given, **options), pull
+    )
+    return node(*given)
+
+
+def _of_two(name: str) -> Callable[..., Any]:
+    return lambda x, y: by_numpy(name, *operands(x, y))
 
 
 def _binary(fn: Callable[..., Any]) -> Callable[..., Any]:
@@ -251,7 +256,7 @@ BINARY: dict[str, Callable[..., Any]] = {
         "divide": pt.true_div,
         "floor_divide": _not_by_zero(pt.int_div),
         "mod": _not_by_zero(pt.mod),
-        "power": power,
+        "power": pt.pow,
         "maximum": _of_bools(pt.maximum, pt.or_),
         "minimum": _of_bools(pt.minimum, pt.and_),
         "arctan2": pt.arctan2,
@@ -268,7 +273,7 @@ BINARY: dict[str, Callable[..., Any]] = {
         "bitwise_or": pt.or_,
         "bitwise_xor": pt.xor,
     }.items()
-}
+} | {name: _of_two(name) for name in ("left_shift", "right_shift", "nextafter")}
 
 
 def where(condition: Any, x: Any, y: Any) -> Variable:
@@ -295,73 +300,44 @@ def wide_dtype(x: Variable) -> str:
     return str({"b": "int64", "i": "int64", "u": "uint64"}.get(kind_of(x), x.dtype))
 
 
-def sum(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
+def _total(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Floats in their own dtype, integers in 64 bits."""
-    axes = axes_of(x, axis)
-    x = pt.cast(x, wide_dtype(x))
-    if not axes:
-        return x
-    acc = "float32" if x.dtype == "float16" else x.dtype
-    return pt.sum(x, axes, dtype=x.dtype, acc_dtype=acc, keepdims=keepdims)
 
+    def run(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
+        axes = axes_of(x, axis)
+        x = pt.cast(x, wide_dtype(x))
+        acc = "float32" if x.dtype == "float16" else x.dtype
+        return fn(x, axes, dtype=x.dtype, acc_dtype=acc, keepdims=keepdims) if axes else x
 
-def prod(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-    """As `sum`."""
-    axes = axes_of(x, axis)
-    x = pt.cast(x, wide_dtype(x))
-    if not axes:
-        return x
-    return pt.prod(x, axes, dtype=x.dtype, acc_dtype=x.dtype, keepdims=keepdims)
+    return run
 
 
 def mean(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
     """Integers as float64."""
     x = x if kind_of(x) in "fc" else pt.cast(x, "float64")
-    count: Any = 1
-    for a in axes_of(x, axis):
-        n = static(x)[a]
-        count = count * (Shape_i(a)(x) if n is None else n)
-    return sum(x, axis, keepdims) / (
-        pt.cast(count, x.dtype) if is_variable(count) else constant(count, x.dtype)
-    )
+    count = math.prod(size_of(x, a) for a in axes_of(x, axis))
+    return _total(pt.sum)(x, axis, keepdims) / constant(count, x.dtype)
 
 
-def _extreme(fn: Callable[..., Any], for_bools: Callable[..., Any]) -> Callable[..., Any]:
+def _over_axes(fn: Callable[..., Any], for_bools: Any, kind: Any = None) -> Callable[..., Any]:
+    """`fn` over axes, if there are any; of bools another function, of truths if `kind` says so."""
+
     def run(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-        axes = axes_of(x, axis)
-        if not axes:
-            return x
-        if x.dtype == "bool":
-            return for_bools(x, axes, keepdims=keepdims)
-        return fn(x, axes, keepdims=keepdims)
+        axes, x = axes_of(x, axis), kind(x) if kind else x
+        found = for_bools if x.dtype == "bool" else fn
+        return found(x, axes, keepdims=keepdims) if axes else x
 
     return run
 
 
-def _quantified(fn: Callable[..., Any]) -> Callable[..., Any]:
-    def run(x: Variable, axis: Any = None, keepdims: bool = False) -> Variable:
-        axes = axes_of(x, axis)
-        return fn(truth(x), axes, keepdims=keepdims) if axes else truth(x)
-
-    return run
-
-
-def _arg(fn: Callable[..., Any]) -> Callable[..., Any]:
+def _arg(ordered: Callable[..., Any]) -> Callable[..., Any]:
     def run(x: Variable, axis: int | None = None, keepdims: bool = False) -> Variable:
         x = counted(x)
         if x.ndim == 0:
             return pt.zeros_like(x, dtype="int64")
-        return fn(x, axis, keepdims=keepdims)
+        return pt.argmax(ordered(x), axis, keepdims=keepdims)
 
     return run
-
-
-def _argmin(x: Variable, axis: Any, keepdims: bool) -> Variable:
-    if kind_of(x) == "u" or kind_of(x) == "i":
-        x = pt.invert(x)
-    else:
-        x = -x
-    return pt.argmax(x, axis, keepdims=keepdims)
 
 
 # ------------------------------------------------------------------------------------------ shaping
@@ -370,8 +346,7 @@ def _argmin(x: Variable, axis: Any, keepdims: bool) -> Variable:
 def reshape(x: Variable, shape: Any) -> Variable:
     """`shape` may be one number."""
     wanted = sizes(shape)
-    known_sizes = [n for n in wanted if not is_variable(n)]
-    if len(known_sizes) == len(wanted) and -1 in wanted and None not in static(x):
+    if None not in static(x) and not any(map(is_variable, wanted)) and -1 in wanted:
         rest = math.prod(n for n in wanted if n != -1)
         total = math.prod(static(x))
         if rest and total % rest == 0:
@@ -408,19 +383,12 @@ def stack(arrays: Sequence[Any], axis: int = 0) -> Variable:
 
 def expand_dims(x: Variable, axis: Any) -> Variable:
     """One new axis or several; they count in the result."""
-    axes = [int(a) for a in np.atleast_1d(np.asarray(axis, int))]
-    rank = x.ndim + len(axes)
-    places = {a % rank for a in axes}
-    rest = iter(range(x.ndim))
-    return x.dimshuffle(*["x" if i in places else next(rest) for i in range(rank)])
+    return pt.expand_dims(x, tuple(int(a) for a in np.atleast_1d(axis)))
 
 
 def squeeze(x: Variable, axis: Any = None) -> Variable:
     """Without axes of size 1."""
-    if axis is None:
-        axes = [i for i, n in enumerate(static(x)) if n == 1]
-    else:
-        axes = axes_of(x, axis)
+    axes = [i for i, n in enumerate(static(x)) if n == 1] if axis is None else axes_of(x, axis)
     unknown = [a for a in axes if static(x)[a] is None]
     if unknown:
         x = pt.specify_shape(x, [1 if i in unknown else None for i in range(x.ndim)])
@@ -445,15 +413,15 @@ def sized(out: Variable, shape: Sequence[Any]) -> Variable:
 
 
 REDUCTIONS: dict[str, Callable[..., Any]] = {
-    "sum": sum,
-    "prod": prod,
+    "sum": _total(pt.sum),
+    "prod": _total(pt.prod),
     "mean": mean,
-    "max": _extreme(pt.max, pt.any),
-    "min": _extreme(pt.min, pt.all),
-    "any": _quantified(pt.any),
-    "all": _quantified(pt.all),
-    "argmax": _arg(pt.argmax),
-    "argmin": _arg(_argmin),
+    "max": _over_axes(pt.max, pt.any),
+    "min": _over_axes(pt.min, pt.all),
+    "any": _over_axes(pt.any, pt.any, truth),
+    "all": _over_axes(pt.all, pt.all, truth),
+    "argmax": _arg(lambda x: x),
+    "argmin": _arg(lambda x: pt.invert(x) if kind_of(x) in "iu" else -x),
 }
 SHAPING = {
     name: globals()[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,18 +13,14 @@ import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.gradient import NullTypeGradError
-from pytensor.graph.basic import Constant
-from pytensor.graph.op import Op
-from pytensor.graph.traversal import io_toposort
-from pytensor.ifelse import IfElse
+from pytensor.graph.fg import FunctionGraph
 from pytensor.link.vm import VMLinker
-from pytensor.tensor.elemwise import Elemwise
 
 from hornbeam import tree
 from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends.dims import TracedDim
 from hornbeam.backends.pytensor_host import Host
-from hornbeam.backends.pytensor_kernels import REWRITES, kernel_of
+from hornbeam.backends.pytensor_kernels import REWRITES, Kernels
 from hornbeam.backends.pytensor_values import PyTensorArray
 from hornbeam.errors import InputError, UnsupportedError
 
@@ -36,7 +33,7 @@ class _Tracing(threading.local):
 
     depth = 0
     """How many functions are being traced, one inside the other."""
-    evaluating = False
+    interpreting = False
     """Whether a graph is being computed that has not been compiled."""
 
 
@@ -87,62 +84,36 @@ def array_of(x: Any) -> PyTensorArray:
 # ------------------------------------------------------------------------------ computing a graph
 
 
-def evaluate(outputs: Sequence[Variable], given: dict[Variable, Any]) -> list[Any]:
-    """The values of `outputs`, node by node with NumPy, without compiling anything."""
-    before, _tracing.evaluating = _tracing.evaluating, True
-    try:
-        return interpreted(list(given), outputs)(*given.values())
-    finally:
-        _tracing.evaluating = before
+def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Callable[..., list[Any]]:
+    """As `compiled_function`, but ready sooner and slower: nothing is rewritten."""
+    graph = FunctionGraph(inputs, outputs)
+    Kernels().apply(graph)
+    run, cells, found = _LINKER.accept(graph).make_thunk()
 
+    def call(*given: Any) -> list[Any]:
+        for cell, value in zip(cells, given, strict=True):
+            cell.storage[0] = value
+        before, _tracing.interpreting = _tracing.interpreting, True
+        try:
+            run()
+        finally:
+            _tracing.interpreting = before
+        values = [cell.storage[0] for cell in found]
+        for cell in found:
+            cell.storage[0] = None  # else the next call may write there
+        return values
 
-def interpreted(inputs: list[Variable], outputs: Sequence[Variable]) -> Callable[..., list[Any]]:
-    """As `compiled_function`, but ready at once and slower."""
-    nodes = list(io_toposort(inputs, list(outputs)))
-
-    def run(*given: Any) -> list[Any]:
-        values = dict(zip(inputs, given, strict=True))
-        for node in nodes:
-            args = [x.data if isinstance(x, Constant) else values[x] for x in node.inputs]
-            if isinstance(node.op, IfElse):
-                half = (len(args) - 1) // 2
-                found = args[1 : 1 + half] if args[0] else args[1 + half :]
-            else:
-                storage: list[list[Any]] = [[None] for _ in node.outputs]
-                _run_node(node, args, storage)
-                found = [cell[0] for cell in storage]
-            values.update(zip(node.outputs, found, strict=True))
-        return [x.data if isinstance(x, Constant) else values[x] for x in outputs]
-
-    return run
+    return call
 
 
 def runnable(
     inputs: list[Variable], outputs: list[Variable], made: dict[Any, Callable[..., list[Any]]]
 ) -> Callable[..., list[Any]]:
     """A function of NumPy arrays, compiled where the graph around it is; `made`: those made before."""
-    key = (_tracing.evaluating, len(outputs))
+    key = _tracing.interpreting
     if key not in made:
-        made[key] = (interpreted if _tracing.evaluating else compiled_function)(inputs, outputs)
+        made[key] = (interpreted if key else compiled_function)(inputs, outputs)
     return made[key]
-
-
-def _run_node(node: Any, inputs: list[Any], storage: list[list[Any]]) -> None:
-    op = node.op
-    with np.errstate(all="ignore"):
-        kernel = kernel_of(node) if type(op) is Elemwise else None
-        if kernel is not None:
-            storage[0][0] = np.asarray(kernel(*inputs), node.outputs[0].dtype)
-            return
-        if type(op).prepare_node is Op.prepare_node and type(op).make_thunk is Op.make_thunk:
-            op.perform(node, inputs, storage)
-            return
-        maps: dict[Any, Any] = {}
-        for x, value in zip(node.inputs, inputs, strict=True):
-            maps.setdefault(x, [value])
-        maps.update(zip(node.outputs, storage, strict=True))
-        computed = {x: [False] for x in maps}
-        op.make_thunk(node, maps, computed, [], impl="py")()
 
 
 # ------------------------------------------------------------------------------------- derivatives
@@ -155,33 +126,23 @@ def value_and_grad(
     for value in values:
         if value.dtype.kind not in "fc":
             raise InputError(f"Gradients need floating numbers, got {value.dtype.name}.")
-    given: dict[Variable, Any] = {}
-    inputs: list[Variable] = []
-    outermost = not is_tracing() and not any(value.traced for value in values)
-    for value in values:
-        if outermost:
-            inputs.append(pt.tensor(dtype=value.dtype.name, shape=value.shape))
-            given[inputs[-1]] = value.value
-        else:
-            inputs.append(pt.tensor_copy(variable_of(value)))
+    if not is_tracing() and not any(value.traced for value in values):
+        given = [value.value for value in values]
+        shapes = [x.shape for x in given]
+        fn = functools.partial(value_and_grad, fn)
+        built = _built(fn, (values,), range(len(given)), given, shapes, interpreted)
+        return _called(built, given, given)  # type: ignore[no-any-return]
+    inputs = [pt.tensor_copy(variable_of(value)) for value in values]
     with tracing():
         result, aux = fn([PyTensorArray(x) for x in inputs])
         grads = gradients(array_of(result), inputs)
-    if not outermost:
-        return (result, aux), [PyTensorArray(g) for g in grads]
-    leaves = tree.flatten((result, aux))
-    traced = [leaf for leaf in leaves if isinstance(leaf, PyTensorArray) and leaf.traced]
-    found = iter(evaluate([leaf.value for leaf in traced] + grads, given))
-    computed = {id(leaf): PyTensorArray(np.asarray(next(found))) for leaf in traced}
-    leaves = [computed.get(id(leaf), leaf) for leaf in leaves]
-    result, aux = tree.pack_sequence_as((result, aux), leaves)
-    return (result, aux), [PyTensorArray(np.asarray(g)) for g in found]
+    return (result, aux), [PyTensorArray(g) for g in grads]
 
 
 def gradients(cost: PyTensorArray, inputs: list[Variable]) -> list[Variable]:
     """The gradients of a scalar; of complex numbers JAX's, which are the conjugates of PyTensor's."""
     if not cost.traced:
-        return [pt.zeroslike(x) for x in inputs]
+        return [pt.zeros_like(x) for x in inputs]
     value = cost.value
     if cost.dtype.kind == "c":
         value = pt.real(value)
@@ -207,53 +168,43 @@ def like(g: Variable, x: Variable) -> Variable:
     return g if g.dtype == x.dtype else pt.cast(g, x.dtype)
 
 
+def _is_traced(x: Any) -> bool:
+    return isinstance(x, PyTensorArray) and x.traced
+
+
 def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
     """See `Backend.custom_gradient`."""
 
     def with_gradient(*args: Any) -> Any:
         leaves = tree.flatten(args)
-        traced = [x for x in leaves if isinstance(x, PyTensorArray) and x.traced]
+        inexact = [i for i, x in enumerate(leaves) if _is_traced(x) and x.dtype.kind in "fc"]
         value, backward = fn(*args)
         flat = tree.flatten(value)
-        if not traced or not any(isinstance(x, PyTensorArray) and x.traced for x in flat):
+        if not inexact or not any(map(_is_traced, flat)):
             return value
-        inexact = _places(leaves)
 
         def pull(inputs: Any, outputs: Any, upstream: Any) -> list[Any]:
             given = tree.pack_sequence_as(value, [PyTensorArray(g) for g in upstream])
             several = isinstance(value, (list, tuple))
             found = backward(*given) if several else backward(given)
-            parts = tuple(found) if isinstance(found, (list, tuple)) else (found,)
-            grads = tree.flatten(parts)
+            grads = tree.flatten(found)
             if len(grads) != len(leaves):
                 raise InputError(
                     f"A custom gradient must return one gradient per argument: {len(leaves)}, "
                     f"got {len(grads)}."
                 )
             pairs = zip((grads[i] for i in inexact), inputs, strict=False)
-            found = [pt.zeroslike(x) if g is None else like(variable_of(g), x) for g, x in pairs]
+            found = [pt.zeros_like(x) if g is None else like(variable_of(g), x) for g, x in pairs]
             return found + [None] * len(flat)
 
         values = [variable_of(x) for x in flat]
         types = [(x.dtype, x.type.shape) for x in values]
-        node = Host("custom_gradient", _last(len(flat)), types, pull, len(inexact), views=True)
+        first = len(inexact)
+        node = Host("custom", lambda *x: x[first:], types, pull, active=first, views=True)
         outputs = node(*[leaves[i].value for i in inexact], *values, return_list=True)
         return tree.pack_sequence_as(value, [PyTensorArray(x) for x in outputs])
 
     return with_gradient
-
-
-def _last(count: int) -> Callable[..., Any]:
-    return lambda *inputs: inputs[-count:]
-
-
-def _places(leaves: list[Any]) -> list[int]:
-    """Which leaves a gradient can go to."""
-    return [
-        i
-        for i, x in enumerate(leaves)
-        if isinstance(x, PyTensorArray) and x.traced and x.dtype.kind in "fc"
-    ]
 
 
 # ------------------------------------------------------------------------------------ compilation
@@ -265,12 +216,12 @@ def default_mode() -> Any:
     Setting ``pytensor.config.mode`` (``PYTENSOR_FLAGS=mode=NUMBA``, or "C", "FAST_RUN") or its linker
     chooses another: None here.
     """
-    if pytensor.config.mode != "Mode" or pytensor.config.linker != "auto":
-        return None
-    return _MODE
+    chosen = pytensor.config.mode != "Mode" or pytensor.config.linker != "auto"
+    return None if chosen else _MODE
 
 
-_MODE = Mode(linker=VMLinker(use_cloop=False, c_thunks=False), optimizer=REWRITES)
+_LINKER = VMLinker(use_cloop=False, c_thunks=False)
+_MODE = Mode(linker=_LINKER, optimizer=REWRITES)
 
 
 def compiled_function(inputs: list[Variable], outputs: list[Variable]) -> Callable[..., list[Any]]:
@@ -337,69 +288,80 @@ class _Entry:
     def __init__(self, owner: Compiled, args: Any, inputs: list[Any], fixed: int) -> None:
         self.owner = owner
         self.places = [i for i, x in enumerate(inputs) if type(x) is np.ndarray]
-        self.patterns = [inputs[i].shape if i < fixed else _pattern(inputs[i]) for i in self.places]
-        self.exact: dict[Any, Any] | None = None
-        self.found: Any = None
+        self.patterns = tuple(
+            inputs[i].shape if i < fixed else _pattern(inputs[i]) for i in self.places
+        )
+        self.exact = False
+        self.found: dict[Any, Any] = {}
 
     def __call__(self, args: Any, inputs: list[Any]) -> Any:
         given = [inputs[i] for i in self.places]
-        if self.exact is not None:
-            shapes = tuple([x.shape for x in given])
-            if shapes not in self.exact:
-                self.exact[shapes] = self.trace(args, given, shapes)
-            return self.run(self.exact[shapes], inputs, given)
-        changed = False
-        for turn, (x, pattern) in enumerate(zip(given, self.patterns, strict=True)):
-            if x.shape != pattern:
-                new = tuple([p if p == n else None for n, p in zip(x.shape, pattern, strict=True)])
-                if new != pattern:
-                    self.patterns[turn] = new
-                    changed = True
-        if changed or self.found is None:
+        shapes = tuple([x.shape for x in given])
+        if not self.exact:
+            pairs = zip(self.patterns, shapes, strict=True)
+            self.patterns = tuple([p if p == s else common(p, s) for p, s in pairs])
+        key = shapes if self.exact else self.patterns
+        if key not in self.found:
+            make = compiled_function
             try:
-                self.found = self.trace(args, given, self.patterns)
-            except Exception:  # if it is not for the open sizes, it comes again, and is told then
-                self.exact = {}
+                self.found[key] = _built(self.owner.fn, args, self.places, given, key, make)
+            except Exception:
+                if self.exact:
+                    raise
+                self.exact = True  # if it is not for the open sizes, it comes again, and is told
                 return self(args, inputs)
-        return self.run(self.found, inputs, given)
+            self.owner._count += 1
+        return _called(self.found[key], inputs, given)
 
-    def trace(self, args: Any, given: list[Any], patterns: Any) -> Any:
-        """(function, structure of the result, what is known of its leaves already)."""
-        variables = [
-            pt.tensor(dtype=x.dtype.name, shape=p) for x, p in zip(given, patterns, strict=True)
-        ]
-        leaves = tree.flatten(args)
-        for place, x in zip(self.places, variables, strict=True):
-            leaves[place] = PyTensorArray(x)
-        with tracing():
-            out = self.owner.fn(*tree.pack_sequence_as(args, leaves))
-        spec, flat = tree.structure_of(out), tree.flatten(out)
-        position = {x: i for i, x in zip(self.places, variables, strict=True)}
-        outputs: list[Any] = []
-        plan: list[Any] = []
-        for leaf in flat:
-            if not isinstance(leaf, PyTensorArray) or not leaf.traced:
-                plan.append(("known", leaf))
-            elif leaf.value in position:
-                plan.append(("input", position[leaf.value]))
-            else:
-                plan.append(("output", len(outputs)))
-                outputs.append(leaf.value)
-        self.owner._count += 1
-        return compiled_function(variables, outputs), spec, plan
 
-    def run(self, found: Any, inputs: list[Any], given: list[Any]) -> Any:
-        """Call the compiled function."""
-        function, spec, plan = found
-        with np.errstate(all="ignore"):
-            values = function(*given)
-        leaves = []
-        for what, where in plan:
-            if what == "output":
-                leaves.append(PyTensorArray(np.asarray(values[where])))
-            else:
-                leaves.append(where if what == "known" else PyTensorArray(inputs[where]))
-        return tree.unflatten(spec, leaves)
+def common(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    """What two static shapes have in common."""
+    return tuple([m if m == n else None for m, n in zip(first, second, strict=True)])
+
+
+def _built(
+    fn: Callable[..., Any],
+    args: Any,
+    places: Sequence[int],
+    given: list[Any],
+    patterns: Any,
+    make: Callable[..., Any],
+) -> Any:
+    """(function, structure of the result, what is known of its leaves already)."""
+    variables = [
+        pt.tensor(dtype=x.dtype.name, shape=p) for x, p in zip(given, patterns, strict=True)
+    ]
+    leaves = tree.flatten(args)
+    for place, x in zip(places, variables, strict=True):
+        leaves[place] = PyTensorArray(x)
+    with tracing():
+        out = fn(*tree.pack_sequence_as(args, leaves))
+    position = {x: i for i, x in zip(places, variables, strict=True)}
+    outputs: list[Any] = []
+    plan: list[Any] = []
+    for leaf in tree.flatten(out):
+        if not _is_traced(leaf):
+            plan.append(("known", leaf))
+        elif leaf.value in position:
+            plan.append(("input", position[leaf.value]))
+        else:
+            plan.append(("output", len(outputs)))
+            outputs.append(leaf.value)
+    return make(variables, outputs), tree.structure_of(out), plan
+
+
+def _called(built: Any, inputs: list[Any], given: list[Any]) -> Any:
+    """The result of a function of `_built`."""
+    function, spec, plan = built
+    with np.errstate(all="ignore"):
+        values = function(*given)
+    leaves = []
+    for what, where in plan:
+        if what == "output":
+            leaves.append(PyTensorArray(np.asarray(values[where])))
+        else:
+            leaves.append(where if what == "known" else PyTensorArray(inputs[where]))
+    return tree.unflatten(spec, leaves)
 
 
 def _pattern(x: Any) -> tuple[Any, ...]:

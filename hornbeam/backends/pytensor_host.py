@@ -97,50 +97,6 @@ def static(x: Any) -> Static:
     return tuple(x.type.shape)
 
 
-def broadcast(*shapes: Static) -> Static:
-    """The static shape that all of them broadcast to.
-
-    >>> broadcast((None, 3), (1,), (4, 1))
-    (4, 3)
-    """
-    rank = max(map(len, shapes))
-    result = []
-    for column in zip(*[(1,) * (rank - len(s)) + tuple(s) for s in shapes], strict=True):
-        sizes = [n for n in column if n != 1]
-        known = [n for n in sizes if n is not None]
-        result.append(known[0] if known else None if sizes else 1)
-    return tuple(result)
-
-
-# ----------------------------------------------------------------------------------------- products
-
-
-def matmul(x: Any, y: Any) -> Any:
-    """Products of stacks of matrices: one call of `numpy.matmul`, its gradients two more."""
-    shape = (*broadcast(static(x)[:-2], static(y)[:-2]), static(x)[-2], static(y)[-1])
-    dtype = np.result_type(np.dtype(x.dtype), np.dtype(y.dtype)).name
-
-    def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
-        (first, second), g = inputs, upstream[0]
-        return (
-            summed_to(matmul(g, _adjoint(second)), first),
-            summed_to(matmul(_adjoint(first), g), second),
-        )
-
-    return Host("matmul", _matmul, [(dtype, shape)], pull)(x, y)
-
-
-def _matmul(x: Array, y: Array) -> Array:
-    if x.dtype == np.float16:
-        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(np.float16)
-    return np.matmul(x, y)
-
-
-def _adjoint(x: Any) -> Any:
-    turned = x.dimshuffle(*range(x.ndim - 2), x.ndim - 1, x.ndim - 2)
-    return pt.conj(turned) if str(x.dtype).startswith("complex") else turned
-
-
 def summed_to(g: Any, like: Any) -> Any:
     """`g`, which has the shape that `like` was broadcast to, added up to the shape of `like`."""
     extra = g.ndim - like.ndim

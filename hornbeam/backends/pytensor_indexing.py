@@ -108,80 +108,49 @@ def take(x: Variable, indices: Any, axis: int) -> Variable:
 def take_along_axis(x: Variable, indices: Any, axis: int) -> Variable:
     """The other axes broadcast."""
     x, indices = a.constant(x), a.constant(indices)
-    axis = axis % x.ndim
-    parts: list[Any] = []
-    for i in range(x.ndim):
-        if i == axis:
-            parts.append(indices)
-            continue
-        n = static(x)[i]
-        if n == 1:
-            parts.append(a.constant(np.zeros((1,) * x.ndim, np.int64)))
-            continue
-        rows = pt.arange(a.size_of(x, i)) if n is None else a.constant(np.arange(n))
-        parts.append(rows.dimshuffle(*[0 if j == i else "x" for j in range(x.ndim)]))
-    return x[tuple(parts)]
+    ((_, shape),) = a.types_of("take_along_axis", x, indices, axis)
+    return a.sized(pt.take_along_axis(x, indices, axis % x.ndim), shape)
 
 
-def _at(x: Variable, index: Any) -> Variable:
-    return x[key_of(index)]
+def _updated(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """A scatter that PyTensor has: what meets at one place is added up, or one of it wins."""
 
+    def run(x: Any, index: Any, updates: Any) -> Variable:
+        x = a.constant(x)
+        return fn(x[key_of(index)], a.constant(updates, x.dtype))
 
-def scatter_add(x: Any, index: Any, updates: Any) -> Variable:
-    """What meets at one place is added up."""
-    x = a.constant(x)
-    return pt.inc_subtensor(_at(x, index), a.constant(updates, x.dtype))
-
-
-def scatter_set(x: Any, index: Any, updates: Any) -> Variable:
-    """Of what meets at one place, one wins."""
-    x = a.constant(x)
-    return pt.set_subtensor(_at(x, index), a.constant(updates, x.dtype))
+    return run
 
 
 def _scatter(name: str) -> Callable[..., Any]:
-    ufunc = {"max": np.maximum, "min": np.minimum, "multiply": np.multiply}[name]
-
     def run(x: Any, index: Any, updates: Any) -> Variable:
         x = a.constant(x)
         updates = a.constant(updates, x.dtype)
         parts = key_of(index)
         places = [i for i, p in enumerate(parts) if a.is_variable(p) or isinstance(p, np.ndarray)]
 
+        def key_with(indices: Sequence[Any]) -> tuple[Any, ...]:
+            swap = dict(zip(places, indices, strict=True))
+            return tuple(swap.get(i, part) for i, part in enumerate(parts))
+
         def scattered(x: Any, updates: Any, *indices: Any) -> Any:
-            key = list(parts)
-            for i, given in zip(places, indices, strict=True):
-                key[i] = given
-            result = np.array(x)
-            ufunc.at(result, tuple(key), updates)
-            return result
+            return getattr(a.NUMPY, f"scatter_{name}")(x, key_with(indices), updates)
 
         def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
-            x, updates, *indices = inputs
-            key = list(parts)
-            for i, given in zip(places, indices, strict=True):
-                key[i] = given
-            g, out = upstream[0], outputs[0]
+            (x, updates, *indices), g, out = inputs, upstream[0], outputs[0]
+            key = key_with(indices)
             if name == "multiply":
-                factors = run(pt.ones_like(x), tuple(key), updates)
-                rest = [g * factors, _at(g * out, tuple(key)) / updates]
+                slope = g * run(pt.ones_like(x), key, updates)
+                slopes = (g * out)[key] / updates
             else:
-                won = _at(out, tuple(key))
-                rest = [
-                    pt.switch(pt.eq(out, x), g, 0),
-                    pt.switch(pt.eq(won, updates), _at(g, tuple(key)), 0),
-                ]
-            return [rest[0], summed_to(rest[1], updates), *[None] * len(indices)]
+                slope = pt.switch(pt.eq(out, x), g, 0)
+                slopes = pt.switch(pt.eq(out[key], updates), g[key], 0)
+            return [slope, summed_to(slopes, updates), *[None] * len(indices)]
 
         node = Host(f"scatter_{name}", scattered, [(x.dtype, static(x))], pull)
         return node(x, updates, *[a.constant(parts[i]) for i in places])
 
     return run
-
-
-def nonzero(x: Variable) -> tuple[Variable, ...]:
-    """One array of places per axis."""
-    return tuple(pt.nonzero(x))
 
 
 def _starts(x: Variable, starts: Sequence[Any], counts: Sequence[Any]) -> list[Any]:
@@ -226,26 +195,24 @@ def sort(x: Variable, axis: int = -1) -> Variable:
     return take_along_axis(x, argsort(x, axis), axis)
 
 
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Variable:
-    """In one sorted row."""
-    return pt.searchsorted(a.constant(sorted_sequence), a.constant(values), side)
-
-
-def cumsum(x: Variable, axis: int) -> Variable:
+def _cumulative(fn: Callable[..., Any]) -> Callable[..., Any]:
     """Integers in 64 bits."""
-    return pt.cumsum(pt.cast(x, a.wide_dtype(x)), axis % x.ndim)
+    return lambda x, axis: fn(pt.cast(x, a.wide_dtype(x)), axis % x.ndim)
 
 
-def cumprod(x: Variable, axis: int) -> Variable:
-    """Integers in 64 bits."""
-    return pt.cumprod(pt.cast(x, a.wide_dtype(x)), axis % x.ndim)
-
-
-SCATTERS: dict[str, Callable[..., Any]] = {
-    f"scatter_{name}": _scatter(name) for name in ("max", "min", "multiply")
-}
-INDEXING = SCATTERS | {
-    name: globals()[name]
-    for name in """getitem take take_along_axis scatter_add scatter_set nonzero sort argsort cumsum
-    cumprod searchsorted pad slice_update""".split()
+INDEXING: dict[str, Callable[..., Any]] = {
+    **{f"scatter_{name}": _scatter(name) for name in ("max", "min", "multiply")},
+    "scatter_add": _updated(pt.inc_subtensor),
+    "scatter_set": _updated(pt.set_subtensor),
+    "getitem": getitem,
+    "take": take,
+    "take_along_axis": take_along_axis,
+    "nonzero": lambda x: tuple(pt.nonzero(x)),
+    "searchsorted": lambda x, values, side="left": pt.searchsorted(x, a.constant(values), side),
+    "sort": sort,
+    "argsort": argsort,
+    "cumsum": _cumulative(pt.cumsum),
+    "cumprod": _cumulative(pt.cumprod),
+    "pad": pad,
+    "slice_update": slice_update,
 }

@@ -78,9 +78,8 @@ def kernel_of(node: Any) -> Kernel | None:
     if isinstance(op, scalars.Cast):
         target = np.dtype(op.o_type.dtype)
         return lambda x: x.astype(target)
-    own = _OWN.get(type(op))
-    if own is not None:
-        return own
+    if type(op) in _OWN:
+        return _OWN[type(op)]
     spec = getattr(op, "nfunc_spec", None)
     if spec is None or len(node.outputs) != 1:
         return None

@@ -21,7 +21,7 @@ from pytensor.ifelse import ifelse
 from pytensor.tensor.math import Dot
 
 from hornbeam import tree
-from hornbeam.backends.pytensor_graphs import like, runnable, tracing, variable_of
+from hornbeam.backends.pytensor_graphs import common, like, runnable, tracing, variable_of
 from hornbeam.backends.pytensor_host import Host, is_inexact, static
 from hornbeam.backends.pytensor_values import PyTensorArray
 
@@ -40,10 +40,6 @@ def opened(x: Variable, shape: Any) -> Variable:
     return Host("opened", lambda x: x, [(x.dtype, shape)], pull, views=True)(x)
 
 
-def _common(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(m if m == n else None for m, n in zip(first, second, strict=True))
-
-
 def _variables(nest: Any) -> list[Variable]:
     return [variable_of(x) for x in tree.flatten(nest) if x is not None]
 
@@ -59,7 +55,7 @@ def cond(predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
     """A branch in the graph, of which one side is computed."""
     first, second = true_fn(), false_fn()
     left, right = _variables(first), _variables(second)
-    kept = [_common(static(a), static(b)) for a, b in zip(left, right, strict=True)]
+    kept = [common(static(a), static(b)) for a, b in zip(left, right, strict=True)]
     sides = [[opened(x, s) for x, s in zip(side, kept, strict=True)] for side in (left, right)]
     found = ifelse(variable_of(predicate), *sides)
     return _filled(first, found if isinstance(found, list) else [found])
@@ -137,7 +133,7 @@ def _settled(step: Callable[..., tuple[list[Variable], Any]], start: list[Variab
         with tracing():
             new, rest = step(carry)
         new = [like(x, c) for x, c in zip(new, carry, strict=True)]
-        merged = [_common(s, static(x)) for s, x in zip(shapes, new, strict=True)]
+        merged = [common(s, static(x)) for s, x in zip(shapes, new, strict=True)]
     first, new = ([opened(x, s) for x, s in zip(v, merged, strict=True)] for v in (start, new))
     return first, carry, new, rest
 

@@ -113,18 +113,6 @@ class PyTensorArray:
     def __iter__(self) -> Iterator[Any]:
         return (self[i] for i in range(len(self)))
 
-    def __float__(self) -> float:
-        return float(self.numpy())
-
-    def __int__(self) -> int:
-        return int(self.numpy())
-
-    def __complex__(self) -> complex:
-        return complex(self.numpy())
-
-    def __bool__(self) -> bool:
-        return bool(self.numpy())
-
     def __index__(self) -> int:
         return self.numpy().__index__()
 
@@ -137,36 +125,30 @@ class PyTensorArray:
         return f"PyTensorArray({np.array2string(self.value, threshold=8)}, dtype={self.dtype})"
 
 
+for _kind in (float, int, complex, bool):
+    setattr(PyTensorArray, f"__{_kind.__name__}__", lambda self, kind=_kind: kind(self.numpy()))
 install_operators(PyTensorArray)
 setattr(PyTensorArray, "__hash__", object.__hash__)  # noqa: B010  (equality took it away)
 
 
-class _Found:
-    """Whether a traced array was met among the arguments."""
-
-    __slots__ = ("traced",)
-
-    def __init__(self) -> None:
-        self.traced = False
-
-
-def lower(x: Any, found: _Found) -> Any:
-    """`x` with values and variables instead of arrays."""
+def lower(x: Any, found: set[str]) -> Any:
+    """`x` with values and variables instead of arrays; what was met is added to `found`."""
     kind = type(x)
     if kind is PyTensorArray:
-        value = x.value
-        if type(value) is not np.ndarray:
-            found.traced = True
-        return value
+        x = x.value
+        if type(x) is not np.ndarray:
+            found.add("traced")
+        return x
     if kind is tuple or kind is list:
         return kind([lower(item, found) for item in x])
     if kind is slice:
         return slice(lower(x.start, found), lower(x.stop, found), lower(x.step, found))
     if kind is TracedDim:
-        found.traced = True
         return lower(x.scalar, found)
     if isinstance(x, pt.TensorVariable):
-        found.traced = True
+        found.add("traced")
+    elif callable(x) and not isinstance(x, type):
+        found.add("function")
     return x
 
 
@@ -180,14 +162,21 @@ def lift(out: Any) -> Any:
     return PyTensorArray(np.asarray(out)) if isinstance(out, np.generic) else out
 
 
-def dispatched(eager: Callable[..., Any], graph: Callable[..., Any]) -> Callable[..., Any]:
-    """One function of arrays out of one of NumPy arrays and one of PyTensor's variables."""
+def dispatched(
+    eager: Callable[..., Any], graph: Callable[..., Any], of_arrays: bool = False
+) -> Callable[..., Any]:
+    """One function of arrays out of one of NumPy arrays and one of PyTensor's variables.
+
+    With `of_arrays`, the second one is a composition, which takes arrays, and functions of them.
+    """
 
     def run(*args: Any, **kwargs: Any) -> Any:
-        found = _Found()
+        found: set[str] = set()
         given = [lower(arg, found) for arg in args]
         options = {name: lower(arg, found) for name, arg in kwargs.items()} if kwargs else {}
-        if found.traced:
+        if of_arrays and found:
+            return graph(*args, **kwargs)
+        if "traced" in found:
             if given and isinstance(given[0], (np.ndarray, np.generic)):
                 given[0] = arrays.constant(given[0])
             return lift(graph(*given, **options))
@@ -195,29 +184,6 @@ def dispatched(eager: Callable[..., Any], graph: Callable[..., Any]) -> Callable
             return lift(eager(*given, **options))
 
     return run
-
-
-def composed(eager: Callable[..., Any], graph: Callable[..., Any]) -> Callable[..., Any]:
-    """As `dispatched`, for a composition of primitives, which in a graph is run on arrays."""
-
-    def run(*args: Any, **kwargs: Any) -> Any:
-        found = _Found()
-        given = [lower(arg, found) for arg in args]
-        options = {name: lower(arg, found) for name, arg in kwargs.items()} if kwargs else {}
-        if (
-            found.traced
-            or any(map(_is_function, given))
-            or any(map(_is_function, options.values()))
-        ):
-            return graph(*args, **kwargs)
-        with np.errstate(all="ignore"):
-            return lift(eager(*given, **options))
-
-    return run
-
-
-def _is_function(x: Any) -> bool:
-    return callable(x) and not isinstance(x, type)
 
 
 getitem = dispatched(lambda x, key: x[key], getitem_of_variable)
