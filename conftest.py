@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -38,3 +39,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     ledger.apply(items)
     items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
+
+CLASSIC = "::test_a_mistake_is_told_once_with_the_fix["
+OF_OPS = "::test_mistakes_are_explained["
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """How many classic mistakes were told of, with the fix, on which engines."""
+    passed = [report.nodeid for report in terminalreporter.stats.get("passed", ())]
+    cases = [nodeid.partition(CLASSIC)[2][:-1] for nodeid in passed if CLASSIC in nodeid]
+    ops = sum(OF_OPS in nodeid for nodeid in passed)
+    if cases:
+        engines = {case.partition("-")[0] for case in cases}
+        kinds = {case.partition("-")[2] for case in cases}
+        terminalreporter.write_line(
+            f"{len(kinds)} classic mistakes are told with the fix, on {len(engines)} engines "
+            f"({len(cases)} tests)"
+        )
+    if ops:
+        terminalreporter.write_line(f"{ops} mistakes in calls of ops are explained")
