@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 import hornbeam
 from hornbeam import layers, losses, ops, optimizers
 from hornbeam.backends import registry
-from tests.engines import TRAINABLE
+from tests.engines import ENGINES, TRAINABLE
 
 OTHERS = [engine for engine in TRAINABLE if engine != "jax"]
 others = pytest.mark.parametrize("engine", OTHERS)
@@ -133,37 +134,52 @@ def curve(model: Any, steps: list[tuple[np.ndarray, np.ndarray]]) -> list[float]
     return found
 
 
+@functools.cache
+def reference(kind: str) -> tuple[list[float], list[np.ndarray]]:
+    """The losses on JAX step by step, and the weights after the last one."""
+    model = built(kind, "jax")
+    return curve(model, batches(kind)), [v.numpy() for v in model.weights]
+
+
 @others
 @models
 def test_training_curves(kind: str, engine: str) -> None:
-    first, second = built(kind, "jax"), built(kind, engine)
-    assert {v.backend.name for v in second.variables} == {engine}
-    for one, other in zip(first.weights, second.weights, strict=True):
+    first, model = built(kind, "jax"), built(kind, engine)
+    assert {v.backend.name for v in model.variables} == {engine}
+    for one, other in zip(first.weights, model.weights, strict=True):
         np.testing.assert_array_equal(one.numpy(), other.numpy())
-    steps = batches(kind)
-    expected, found = curve(first, steps), curve(second, steps)
+    expected, weights = reference(kind)
+    found = curve(model, batches(kind))
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
     assert expected[-1] != pytest.approx(expected[0], abs=1e-3)  # something was learnt
-    for one, other in zip(first.weights, second.weights, strict=True):
-        np.testing.assert_allclose(one.numpy(), other.numpy(), atol=2e-3, err_msg=one.path)
+    for value, other in zip(weights, model.weights, strict=True):
+        np.testing.assert_allclose(other.numpy(), value, atol=2e-3, err_msg=other.path)
 
 
-@others
+@functools.cache
+def traveller(kind: str, engine: str) -> Any:
+    """A model that several tests save from and load into, so that it is compiled once."""
+    return built(kind, engine, rate=0.05)
+
+
+@pytest.mark.parametrize("engine", TRAINABLE)
 @models
 def test_weights_travel(kind: str, engine: str, tmp_path: Any) -> None:
+    """From each engine to each other one."""
     x, y = data(kind)
-    for source, target in (("jax", engine), (engine, "jax")):
-        model = built(kind, source)
-        model.train_on_batch(x[:BATCH], y[:BATCH])
-        path = tmp_path / f"{source}.weights.h5"
-        model.save_weights(path)
-        hornbeam.utils.set_random_seed(99)
-        with hornbeam.use_backend(target):
-            other = MODELS[kind][0]()
+    source = traveller(kind, engine)
+    source.train_on_batch(x[:BATCH], y[:BATCH])
+    source.save_weights(tmp_path / "model.weights.h5")
+    expected = source.predict(x, verbose=0)
+    for target in ENGINES:
+        if target == engine:
+            continue
+        other = traveller(kind, target)
         before = other.predict(x, verbose=0)
-        other.load_weights(path)
+        other.load_weights(tmp_path / "model.weights.h5")
+        assert {v.backend.name for v in other.weights} == {target}
         after = other.predict(x, verbose=0)
-        np.testing.assert_allclose(after, model.predict(x, verbose=0), atol=1e-5)
+        np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-5, err_msg=target)
         assert np.abs(before - after).max() > 1e-3
 
 
@@ -192,26 +208,53 @@ def test_fit_is_the_same_on_both(engine: str) -> None:
         np.testing.assert_allclose(histories[1][key], values, atol=1e-4, err_msg=key)
 
 
+@functools.cache
+def losses_of_lengths(engine: str) -> list[float]:
+    """One step each on sequences of three lengths, of a model that is told none."""
+    hornbeam.utils.set_random_seed(7)
+    with hornbeam.use_backend(engine):
+        model = hornbeam.Sequential(
+            [
+                hornbeam.Input((None,), dtype="int32"),
+                layers.Embedding(20, 4, mask_zero=True),
+                layers.LSTM(3),
+                layers.Dense(1),
+            ]
+        )
+        model.compile(optimizers.SGD(0.5), "mse")
+    rng = np.random.default_rng(0)
+    given = [rng.integers(0, 20, (4, time)).astype(np.int32) for time in (6, 3, 11)]
+    return [model.train_on_batch(x, np.ones((4, 1), np.float32)) for x in given]
+
+
+@others
+def test_any_number_of_timesteps(engine: str) -> None:
+    np.testing.assert_allclose(losses_of_lengths(engine), losses_of_lengths("jax"), rtol=1e-4)
+
+
 # ----------------------------------------------------------------------------- several at a time
+
+
+@functools.cache
+def alone(engine: str) -> list[float]:
+    """Ten steps of the MLP, with nothing else going on."""
+    return curve(built("mlp", engine), batches("mlp")[:10])
 
 
 @others
 def test_two_engines_take_turns(engine: str) -> None:
-    steps = batches("mlp")[:10]
-    alone = {name: curve(built("mlp", name), steps) for name in ("jax", engine)}
     pair = {name: built("mlp", name) for name in ("jax", engine)}
     found: dict[str, list[float]] = {name: [] for name in pair}
-    for step in steps:
+    for step in batches("mlp")[:10]:
         for name, model in pair.items():
             found[name] += curve(model, [step])
-    assert found == alone
+    assert found == {name: alone(name) for name in pair}
 
 
 @others
 def test_two_engines_in_two_threads(engine: str) -> None:
     steps = batches("mlp")[:10]
     pair = {name: built("mlp", name) for name in ("jax", engine)}
-    alone = {name: curve(built("mlp", name), steps) for name in pair}
     found: dict[str, list[float]] = {}
 
     def train(name: str) -> None:
@@ -222,7 +265,7 @@ def test_two_engines_in_two_threads(engine: str) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    assert found == alone
+    assert found == {name: alone(name) for name in pair}
 
 
 @others
@@ -269,20 +312,18 @@ def test_one_train_step_for_all(engine: str) -> None:
 # -------------------------------------------------------------------------------------- moving
 
 
-@others
-@pytest.mark.parametrize("kind", ["mlp", "cnn"])
-def test_moving_in_the_middle_of_training(kind: str, engine: str) -> None:
-    steps = batches(kind)[:20]
-    expected = curve(built(kind, "jax"), steps)
+@models
+def test_moving_in_the_middle_of_training(kind: str) -> None:
+    """From JAX to every other engine in turn, and back."""
+    expected, _ = reference(kind)
     model = built(kind, "jax")
-    found = curve(model, steps[:10])
-    assert model.to(engine) is model
-    assert {v.backend.name for v in model.variables} == {engine}
-    assert {v.backend.name for v in model.optimizer.variables} == {engine}
-    found += curve(model, steps[10:15])
-    model.to("jax")
-    found += curve(model, steps[15:])
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    steps, found = batches(kind), []
+    for engine in ["jax", *OTHERS, "jax"]:
+        assert model.to(engine) is model
+        assert {v.backend.name for v in model.variables} == {engine}
+        assert {v.backend.name for v in model.optimizer.variables} == {engine}
+        found += curve(model, steps[len(found) : len(found) + 6])
+    np.testing.assert_allclose(found, expected[: len(found)], rtol=1e-4, atol=1e-4)
 
 
 @others
