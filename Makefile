@@ -50,7 +50,7 @@ test-resume: $(VENV)/.dev
 	HORNBEAM_TEST_EVERY_STEP=1 $(BIN)/python -m pytest tests/training/test_resume.py $(ARGS)
 
 fuzz: $(VENV)/.dev
-	HORNBEAM_KILLS=1000 HORNBEAM_MUTATIONS=20000 HORNBEAM_FLIP_STEP=1 HORNBEAM_FLIP_BITS=8 \
+	HORNBEAM_KILLS=1000 HORNBEAM_MUTATIONS=20000 HORNBEAM_FLIP_BITS=8 \
 		HORNBEAM_FUZZ_SEED=$$(date +%s) $(BIN)/python -m pytest -o faulthandler_timeout=0 tests/saving/test_integrity.py $(ARGS)
 
 lint: $(VENV)/.dev

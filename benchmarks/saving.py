@@ -55,15 +55,17 @@ def watch():
 before = resident()
 thread = threading.Thread(target=watch)
 thread.start()
-start = time.perf_counter()
+start, cpu = time.perf_counter(), time.process_time()
 if what == "save":
     model.save(path)
 else:
     model = framework.models.load_model(path)
 seconds = time.perf_counter() - start
+cpu = time.process_time() - cpu
 running[0] = False
 thread.join()
-print(json.dumps({"seconds": seconds, "extra": (peak[0] - before) / (gigabytes * 2**30)}))
+extra = (peak[0] - before) / (gigabytes * 2**30)
+print(json.dumps({"seconds": seconds, "cpu": cpu, "extra": extra}))
 """
 
 

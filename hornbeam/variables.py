@@ -18,6 +18,7 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends import registry
+from hornbeam.backends.numpy import empty_array
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import PUBLIC_OPS, install_operators
 from hornbeam.errors import InputError, LimitExceededError
@@ -50,13 +51,20 @@ class AllocationBudget:
     A file may describe a model of any size in a few bytes; this is what keeps loading it from asking
     for more memory than the file has any use for.
 
+    Large variables get zeros that cost nothing for the time being, since the file has their values;
+    `finish` gives their first values to those that it had none for.
+
     Args:
         limit: bytes.
         source: what to call the file in the message.
     """
 
+    LARGE = 2**20
+    """Variables from this many bytes on are left blank."""
+
     def __init__(self, limit: int, source: str) -> None:
         self.limit, self.left, self.source = limit, limit, source
+        self._blank: dict[int, tuple[Variable, Callable[..., Any]]] = {}
 
     def __enter__(self) -> AllocationBudget:
         self._token = _budget.set(self)
@@ -71,12 +79,35 @@ class AllocationBudget:
         Raises:
             LimitExceededError: if there is not so much left.
         """
-        self.left -= max(1, dtypes.bits(dtype) // 8) * math.prod(shape)
+        self.left -= _size(shape, dtype)
         if self.left < 0:
             raise LimitExceededError(
                 f"{self.source} describes variables of over {self.limit} bytes ({path!r} has shape "
                 f"{shape}), which is more than it can hold values for."
             )
+
+    def leave_blank(
+        self, variable: Variable, initializer: Any, shape: tuple[int, ...], dtype: str
+    ) -> bool:
+        """Whether a variable is so large that its first value can wait for the file's."""
+        large = _size(shape, dtype) >= self.LARGE
+        if large:
+            self._blank[id(variable)] = variable, initializer
+        return large
+
+    def filled(self, variable: Variable) -> None:
+        """Say that a variable has got its value."""
+        self._blank.pop(id(variable), None)
+
+    def finish(self) -> None:
+        """Give first values to the variables that were left blank and not filled."""
+        for variable, initializer in self._blank.values():
+            variable.assign(initializer(variable.shape, dtype=variable.dtype))
+        self._blank.clear()
+
+
+def _size(shape: tuple[int, ...], dtype: str) -> int:
+    return max(1, dtypes.bits(dtype) // 8) * math.prod(shape)
 
 
 class Variable:
@@ -161,7 +192,10 @@ class Variable:
             sizes = (shape,) if isinstance(shape, int) else tuple(int(d) for d in shape)
             budget = _budget.get()
             if budget is not None:
-                budget.spend(sizes, wanted or dtypes.floatx(), self._path)
+                kind = wanted or dtypes.floatx()
+                budget.spend(sizes, kind, self._path)
+                if budget.leave_blank(self, initializer, sizes, kind):
+                    return self.backend.adopt(empty_array(sizes, kind, zeros=True))
             value = self._own(initializer(sizes, dtype=wanted or dtypes.floatx()), wanted)
             if tuple(value.shape) != sizes:
                 raise InputError(
@@ -300,6 +334,13 @@ class Variable:
             )
         self._set(new)
         return self
+
+    def adopt(self, value: Any) -> None:
+        """Replace the value by a NumPy array of the same shape that nobody else holds or will change."""
+        new = value
+        if dtypes.standardize(value.dtype) == self._dtype and value.shape == self._shape:
+            new = self.backend.adopt(value)
+        self.assign(new) if new is value else self._set(new)
 
     def assign_add(self, value: Any) -> Variable:
         """Add `value` to the value."""

@@ -139,7 +139,7 @@ LAYERS_OF_THE_HOUSE = [
     "layers losses metrics mixed_precision optimizers",
     "saving",
     "callbacks models training",
-    "utils compat visualization wrappers",
+    "export utils compat visualization wrappers",
     "datasets preprocessing",
     "cli",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -34,6 +35,21 @@ def to_array(x: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     if array.dtype == np.int64 and not _holds_arrays(x):
         return array.astype(np.int32) if np.all(np.abs(array) < 2**31) else array
     return array
+
+
+def empty_array(shape: Sequence[int], dtype: str, zeros: bool = False) -> np.ndarray[Any, Any]:
+    """A new array that begins at a multiple of 64 bytes, which engines can take without a copy.
+
+    Args:
+        shape: its shape.
+        dtype: its dtype, by name.
+        zeros: whether it holds zeros; a large one takes up memory only where it is written to.
+    """
+    native = np.dtype(native_dtype(dtype))
+    size = math.prod(shape) * native.itemsize
+    raw = (np.zeros if zeros else np.empty)(size + 64, np.uint8)
+    start = -raw.ctypes.data % 64
+    return raw[start : start + size].view(native).reshape(tuple(shape))
 
 
 def _holds_arrays(x: Any) -> bool:

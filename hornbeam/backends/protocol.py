@@ -167,6 +167,13 @@ class Backend:
         """
         raise self.unsupported("asarray")
 
+    def adopt(self, x: Any) -> Array:
+        """A NumPy array that nobody else will ever change as an array of this engine.
+
+        Nothing is copied if the engine can read where it lies; `numpy.empty_array` lays it well.
+        """
+        return self.asarray(x)
+
     def to_numpy(self, x: Array) -> Any:
         """A NumPy array with the values of `x`, which must be concrete."""
         raise self.unsupported("to_numpy")
@@ -251,6 +258,30 @@ class Backend:
     def module_adapter(self, module: Any) -> Any:
         """What runs a module of the engine's own on given values, for a layer around it."""
         raise self.unsupported("modules as layers")
+
+    def save_program(
+        self,
+        path: str,
+        endpoints: dict[str, tuple[Callable[..., Any], list[Any]]],
+        collections: dict[str, list[Array]],
+        options: Any = None,
+    ) -> None:
+        """Write functions as a program that runs without Hornbeam into a new folder.
+
+        Args:
+            path: the folder.
+            endpoints: name -> (function of this engine's arrays, its arguments as nests of objects with
+                ``shape``, ``dtype`` and ``name``).
+            collections: name -> what the boxes of some variables hold.
+            options: the engine's own.
+        """
+        raise self.unsupported("programs in folders", "the 'tensorflow' engine")
+
+    def export_layer(
+        self, layer: Any, specs: list[Any], path: str, format: str, **options: Any
+    ) -> None:
+        """Write a layer's inference, for arguments as in `save_program`, as a program in a file."""
+        raise self.unsupported(f"programs of the format {format!r}", "the 'torch' engine")
 
     def load_program(self, path: str) -> Any:
         """A program that the engine has saved in a folder, for a layer around it.

@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from hornbeam.backends.protocol import Backend
-from hornbeam.errors import EngineNotFoundError, suggest
+from hornbeam.errors import EngineNotFoundError, UnsupportedError, suggest
 
 ENGINES: dict[str, tuple[str, str]] = {
     "jax": ("hornbeam.backends.jax", "jax"),
@@ -25,6 +25,9 @@ ENGINES: dict[str, tuple[str, str]] = {
     "symbolic": ("hornbeam.backends.symbolic", "numpy"),
 }
 """Name -> (module with a ``make()`` function, the package that has to be installed)."""
+
+EXPORTERS = {"tf_saved_model": "tensorflow", "onnx": "torch", "torch": "torch"}
+"""Format of programs -> the engine that writes it."""
 
 DEFAULT = "jax"
 ENTRY_POINTS = "hornbeam.backends"
@@ -105,6 +108,21 @@ def get(name: str | Backend) -> Backend:
                 found = _made[name] = _make(name)
                 _by_type.clear()
     return found
+
+
+def exporter(format: str) -> Backend:
+    """The backend that writes programs of a format.
+
+    Raises:
+        UnsupportedError: if none does; the text lists those that are written.
+        EngineNotFoundError: if its package is not installed.
+    """
+    if format not in EXPORTERS:
+        raise UnsupportedError(
+            f"There is no format {format!r} to export to; there are "
+            f"{', '.join(map(repr, EXPORTERS))}." + suggest(str(format), EXPORTERS)
+        )
+    return get(EXPORTERS[format])
 
 
 def _config_file() -> str:

@@ -91,6 +91,15 @@ class TensorFlowBackend(Backend):
     def unbox(self, held: Array) -> Array:
         return self.read(held)
 
+    def save_program(
+        self,
+        path: str,
+        endpoints: dict[str, tuple[Callable[..., Any], list[Any]]],
+        collections: dict[str, list[Array]],
+        options: Any = None,
+    ) -> None:
+        tensorflow_programs.save(path, endpoints, collections, options)
+
     def load_program(self, path: str) -> tensorflow_programs.Program:
         return tensorflow_programs.Program(path)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from hornbeam import tree
 from hornbeam.errors import InputError
 
 
@@ -64,6 +65,47 @@ def _by_position(signature: Any) -> Callable[..., Any]:
         return signature(**dict(zip(names, several, strict=False)), **kwargs)
 
     return call
+
+
+def save(
+    path: str,
+    endpoints: dict[str, tuple[Callable[..., Any], list[Any]]],
+    collections: dict[str, list[Any]],
+    options: Any = None,
+) -> None:
+    """Write functions as a SavedModel; see `Backend.save_program`.
+
+    Each is a function of the loaded program and a signature; the one called "serve", else the first, is
+    the signature "serving_default" too.
+    """
+    program = (
+        tf.train.Checkpoint()
+    )  # an object that keeps track of its attributes, and nothing more
+    for name, held in collections.items():
+        setattr(program, name, [v for v in held if isinstance(v, tf.Variable)])
+    signatures = {}
+    for name, (fn, specs) in endpoints.items():
+        traced = tf.function(fn, input_signature=_specs(specs), autograph=False)
+        setattr(program, name, traced)
+        signatures[name] = traced.get_concrete_function()
+    default = "serve" if "serve" in signatures else next(iter(signatures))
+    signatures["serving_default"] = signatures[default]
+    tf.saved_model.save(program, path, signatures, options)
+
+
+def _specs(specs: list[Any]) -> list[Any]:
+    """Specs as TensorFlow's, each with a name of its own."""
+    names: set[str] = set()
+
+    def one(spec: Any) -> Any:
+        stem = spec.name or "inputs"
+        name, number = stem, 1
+        while name in names:
+            name, number = f"{stem}_{number}", number + 1
+        names.add(name)
+        return tf.TensorSpec(spec.shape, spec.dtype, name)
+
+    return [tree.map_structure(one, spec) for spec in specs]
 
 
 def shapes_of(fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:

@@ -73,6 +73,9 @@ class TorchBackend(Backend):
     def asarray(self, x: Any, dtype: str | None = None) -> Array:
         return torch_arrays.asarray(x, dtype)
 
+    def adopt(self, x: Any) -> Array:
+        return torch_arrays.adopt(x)
+
     def to_numpy(self, x: Array) -> Any:
         return torch_arrays.to_numpy(x)
 
@@ -129,6 +132,13 @@ class TorchBackend(Backend):
 
     def module_adapter(self, module: Any) -> torch_modules.Adapter:
         return torch_modules.Adapter(module)
+
+    def export_layer(
+        self, layer: Any, specs: list[Any], path: str, format: str, **options: Any
+    ) -> None:
+        from hornbeam.backends import torch_programs
+
+        torch_programs.export_layer(layer, specs, path, format, **options)
 
     def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:
         return torch_modules.shapes_of(fn, *specs)

@@ -54,6 +54,14 @@ def asarray(x: Any, dtype: str | None = None) -> Array:
     return torch.tensor(array)
 
 
+def adopt(array: Any) -> Array:
+    """A NumPy array that nobody else will change as a tensor, which needs no copy on the host."""
+    plain = array.dtype.kind in "bif" and array.dtype.name in DTYPES and array.flags.c_contiguous
+    if not plain or array.dtype.name in _KEPT_IN_STORAGE or not array.flags.writeable:
+        return asarray(array)
+    return torch.from_numpy(array).to(torch.get_default_device())
+
+
 def to_numpy(x: Array) -> Any:
     """A copy of the values, on the host."""
     x = x.detach().cpu().resolve_conj().resolve_neg()
@@ -298,7 +306,13 @@ def _arg(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 def reshape(x: Array, shape: Any) -> Array:
     """`shape` may be one number."""
-    return torch.reshape(x, (int(shape),) if np.ndim(shape) == 0 else tuple(map(int, shape)))
+    one = isinstance(shape, torch.SymInt) or np.ndim(shape) == 0
+    return torch.reshape(x, (_size(shape),) if one else tuple(map(_size, shape)))
+
+
+def _size(n: Any) -> Any:
+    """A size as a number, but for those that an export leaves open."""
+    return n if type(n) is int or isinstance(n, torch.SymInt) else int(n)
 
 
 def transpose(x: Array, axes: Any = None) -> Array:
@@ -308,7 +322,7 @@ def transpose(x: Array, axes: Any = None) -> Array:
 
 def broadcast_to(x: Array, shape: Any) -> Array:
     """A view."""
-    return torch.broadcast_to(x, tuple(map(int, shape)))
+    return torch.broadcast_to(x, tuple(map(_size, shape)))
 
 
 def concatenate(arrays: Sequence[Array], axis: int = 0) -> Array:
@@ -349,7 +363,7 @@ def flip(x: Array, axis: Any = None) -> Array:
 def pad(x: Array, widths: Any, mode: str = "constant", value: Any = 0) -> Array:
     """Constants at the ends, or rows taken from `x` in the order in which NumPy's `pad` takes them."""
     if mode == "constant":
-        flat = [int(w) for before, after in reversed(list(widths)) for w in (before, after)]
+        flat = [_size(w) for before, after in reversed(list(widths)) for w in (before, after)]
         number = value.item() if hasattr(value, "item") else value
         return torch.nn.functional.pad(x, flat, value=number) if builtins.any(flat) else x
     for axis, width in enumerate(widths):
@@ -389,7 +403,7 @@ def _index(x: Array, key: Any) -> Any:
         return key.item()
     if isinstance(key, slice_type):
         parts = (key.start, key.stop, key.step)
-        return slice_type(*(None if p is None else int(p) for p in parts))
+        return slice_type(*(None if p is None else _size(p) for p in parts))
     return key
 
 

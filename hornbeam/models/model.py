@@ -303,16 +303,46 @@ class Model(OldModel, Trainer, Layer):
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
     ) -> None:
-        """Save architecture, weights, optimizer state and compile arguments to a ``.keras`` file.
+        """Save architecture, weights, optimizer state and compile arguments to a file.
 
         Args:
-            filepath: where to; a path ending in ".keras".
+            filepath: where to; a path ending in ".keras", or in ".h5" for the layout of Keras 2.
             overwrite: whether an existing file may be replaced.
             zipped: must not be False; a ``.keras`` file is one archive.
+            **kwargs: for ".h5", ``include_optimizer=False`` leaves out how the model was compiled.
         """
         from hornbeam.saving.files import save_model
 
         save_model(self, filepath, overwrite=overwrite, zipped=zipped, **kwargs)
+
+    def export(
+        self,
+        filepath: Any,
+        format: str = "tf_saved_model",
+        verbose: bool | None = None,
+        input_signature: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        """Write the model's inference as a program that runs without Hornbeam.
+
+        It works from every engine: the model is put on the one whose format it is for that time.
+
+        Args:
+            filepath: the folder for "tf_saved_model", with the endpoint "serve"; else the file.
+            format: "tf_saved_model"; "torch" (a ``torch.export.ExportedProgram``); or "onnx".
+            verbose: whether to print what was written; None is True.
+            input_signature: what the model is called with: a list of symbolic tensors, `InputSpec`s or
+                arrays; by default what it was built for. Where it has None, any size will do.
+            **kwargs: options of the library that writes the format.
+
+        Raises:
+            UnsupportedError: for formats that are not written, saying what to do.
+            EngineNotFoundError: if the package that writes the format is not installed.
+            InputError: if the model has not been built.
+        """
+        from hornbeam.export.archive import export_model
+
+        export_model(self, filepath, format, verbose, input_signature, **kwargs)
 
     def save_weights(
         self,

@@ -78,8 +78,10 @@ class Window:
     def read(self, size: int = -1) -> bytes:
         """The next `size` bytes, or all that are left."""
         left = max(0, self._end() - self.position)
-        buffer = bytearray(left if size < 0 else min(size, left))
-        return bytes(buffer[: self.readinto(buffer)])
+        self.file.seek(self.start + self.position)
+        found = self.file.read(left if size < 0 else min(size, left))
+        self.position += len(found)
+        return found
 
     def write(self, data: Any) -> int:
         """Write at the position; the number of bytes."""
@@ -180,9 +182,9 @@ def _local_header(name: bytes, crc: int, size: int) -> bytes:
 
 
 def _crc(window: Window) -> int:
-    crc = 0
-    while chunk := window.read(CHUNK):
-        crc = zlib.crc32(chunk, crc)
+    crc, buffer = 0, memoryview(bytearray(CHUNK))
+    while count := window.readinto(buffer):
+        crc = zlib.crc32(buffer[:count], crc)
     return crc
 
 
@@ -350,9 +352,13 @@ class ArchiveReader:
         """A file with the content of a large member, checked; nothing is copied if it is stored."""
         info, begin = self._place(name)
         if not info.compress_type:
-            for _ in self._chunks(name):
-                pass
-            return Window(self.file, begin, info.file_size)
+            window = Window(self.file, begin, info.file_size)
+            if _crc(window) != info.CRC or window.tell() != info.file_size:
+                raise CorruptFileError(
+                    f"The member {name!r} of {self.source!r} is damaged: its check sum is wrong."
+                )
+            window.seek(0)
+            return window
         copy = tempfile.TemporaryFile()  # noqa: SIM115  (the caller closes it)
         for chunk in self._chunks(name):
             copy.write(chunk)

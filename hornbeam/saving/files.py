@@ -16,7 +16,16 @@ from typing import IO, Any
 
 from hornbeam._version import __version__
 from hornbeam.errors import CorruptFileError, FileError, InputError, UnsupportedError
-from hornbeam.saving import assets, checkpoints, hdf5, json_format, legacy, legacy_h5, schema
+from hornbeam.saving import (
+    assets,
+    checkpoints,
+    hdf5,
+    json_format,
+    legacy,
+    legacy_h5,
+    legacy_writer,
+    schema,
+)
 from hornbeam.saving.archive import ArchiveReader, ArchiveWriter
 from hornbeam.saving.atomic import atomic_write
 from hornbeam.saving.objects import (
@@ -41,6 +50,7 @@ from hornbeam.variables import AllocationBudget
 
 KERAS_FORMAT = "3.15.1"
 """The version of Keras whose file format is written."""
+H5_SUFFIXES = (".h5", ".hdf5")
 MAX_METADATA_BYTES = 2**20
 ROOM = 64 * 2**20
 """What a model may hold, in bytes, beyond twice what its file has values for."""
@@ -49,10 +59,19 @@ ROOM = 64 * 2**20
 def save_model(
     model: Any, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any
 ) -> None:
-    """Save a model to a ``.keras`` file; see `Model.save`.
+    """Save a model to a ``.keras`` file, or to an ``.h5`` file in the layout of Keras 2.
+
+    Args:
+        model: the model; for ``.h5`` a functional or sequential one that applies ops in layers only.
+        filepath: where to; its end says the format: ".keras", ".h5" or ".hdf5".
+        overwrite: whether an existing file may be replaced.
+        zipped: must not be False; a ``.keras`` file is one archive.
+        **kwargs: for ``.h5`` files, ``include_optimizer=False`` leaves out how the model was compiled.
 
     Raises:
         NotSerializableError: (a TypeError) naming everything that could not be loaded again.
+        UnsupportedError: if an ``.h5`` file cannot hold the model's architecture.
+        FileExistsError: if the file exists and `overwrite` is False.
 
     Example:
 
@@ -63,14 +82,22 @@ def save_model(
     >>> hornbeam.saving.load_model(path).output_shape
     (None, 2)
     """
+    legacy_layout = str(filepath).endswith(H5_SUFFIXES)
+    include_optimizer = kwargs.pop("include_optimizer", True) if legacy_layout else True
     if kwargs:
         raise TypeError(f"save_model() got unknown arguments {sorted(kwargs)}.")
     if zipped is False:
         raise InputError("A `.keras` file is one archive: leave `zipped` at None.")
-    path = checked_path(filepath, (".keras",), overwrite, "save")
+    path = checked_path(filepath, (".keras", *H5_SUFFIXES), overwrite, "save")
+    if path.name.endswith(".weights.h5"):
+        raise InputError(
+            f"{str(path)!r} is a file of weights: call `save_weights`, or name it '.h5'."
+        )
     config = serialize_for_file(model)
+    if legacy_layout and not include_optimizer:
+        config.pop("compile_config", None)
     with atomic_write(path) as file:
-        write_archive(file, model, config)
+        (legacy_writer.write if legacy_layout else write_archive)(file, model, config)
 
 
 def write_archive(file: IO[bytes], model: Any, config: Any) -> None:
@@ -121,7 +148,7 @@ def load_model(
     """
     path = checkpoints.file_in(filepath)
     with open_regular(path) as file, CustomObjectScope(custom_objects or {}):
-        if path.suffix in (".h5", ".hdf5"):
+        if path.suffix in H5_SUFFIXES:
             with hdf5.H5File(file, str(path)) as opened, _reported(str(path)):
                 return _load_h5(opened, str(path), compile, safe_mode)
         return read_archive(file, str(path), compile, safe_mode)
@@ -135,29 +162,30 @@ def read_archive(file: IO[bytes], source: str, compile: bool = True, safe_mode: 
     config = schema.upgrade(config, metadata, source)
     with hdf5.H5File(archive.open(WEIGHTS_MEMBER), source) as opened, _reported(source):
         held = h5_weights(opened)
-        model = _build(config, held, source, compile, safe_mode)
-        _filled(model, held, source, compile)
+        model, budget = _build(config, held, source, compile, safe_mode)
+        compiled = bool(compile and getattr(model, "optimizer", None) is not None)
+        fill_from(model, held, source, optimizer=compiled, fresh=budget)
+        budget.finish()
         assets.read(archive, model)
         return model
 
 
-def _build(config: Any, held: OpenWeights, source: str, compile: bool, safe_mode: bool) -> Any:
-    """The model that a config describes, if it is no larger than the file can hold values for."""
+def _build(
+    config: Any, held: OpenWeights, source: str, compile: bool, safe_mode: bool
+) -> tuple[Any, AllocationBudget]:
+    """The model that a config describes, if it is no larger than the file can hold values for.
+
+    Its large variables are blank until they are filled, or until the `finish` of the budget.
+    """
     stored = sum(tensor.nbytes for tensor in held.tensors.values())
     from hornbeam.layers import Layer
 
     compiling = nullcontext() if compile else ignoring_compile_config()
-    with AllocationBudget(2 * stored + ROOM, repr(source)), compiling:
+    with AllocationBudget(2 * stored + ROOM, repr(source)) as budget, compiling:
         model = deserialize_keras_object(config, safe_mode=safe_mode)
     if not (isinstance(model, Layer) and hasattr(model, "save")):
         raise CorruptFileError(f"{source!r} holds a {type(model).__name__} and no model.")
-    return model
-
-
-def _filled(model: Any, held: OpenWeights, source: str, compile: bool) -> Any:
-    compiled = bool(compile and getattr(model, "optimizer", None) is not None)
-    fill_from(model, held, source, optimizer=compiled, fresh=True)
-    return model
+    return model, budget
 
 
 @contextmanager
@@ -197,8 +225,9 @@ def _load_h5(opened: hdf5.H5File, source: str, compile: bool, safe_mode: bool) -
         config = legacy.modern_config(config)
     elif isinstance(config, Mapping) and "module" not in config:
         config = {"module": "keras", **config}
-    model = _build(config, held, source, False, safe_mode)
-    fill_from(model, held, source, fresh=True)
+    model, budget = _build(config, held, source, False, safe_mode)
+    fill_from(model, held, source, fresh=budget)
+    budget.finish()
     arguments = legacy.modern_training(training) if compile else None
     if arguments is not None:
         model.compile_from_config(arguments)
@@ -212,7 +241,10 @@ def _load_optimizer(model: Any, opened: hdf5.H5File, source: str) -> None:
     if group is None:
         return
     tensors = legacy_h5.group_tensors(opened, group)
-    variables = [v for v in model.optimizer.variables if v.name != "learning_rate"]
+    variables = list(model.optimizer.variables)
+    # Keras 3 stores the learning rate, tf.keras does not
+    if len(tensors) < len(variables):
+        variables = [v for v in variables if v.name != "learning_rate"]
     if [t.shape for t in tensors] != [v.shape for v in variables]:
         warnings.warn(
             f"The state of the optimizer in {source!r} is not in the order of today's "

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import dtypes
-from hornbeam.backends.numpy import native_dtype
+from hornbeam.backends.numpy import empty_array, native_dtype
 from hornbeam.errors import CorruptFileError, LimitExceededError, UnsafeFileError
 from hornbeam.saving.tensors import StoredTensor, checksum
 
@@ -24,6 +24,10 @@ MAX_ATTRIBUTE = 16 * 2**20
 MAX_CONFIG_ATTRIBUTE = 64 * 2**20
 MAX_OBJECTS = 1_000_000
 MAX_DEPTH = 100
+HEAP = b"GCOL\1\0\0\0"
+MAX_HEAP = 2**20
+GAP = 16 * 2**20
+"""Bytes between tensors that are searched at a time."""
 FILTERS = {1, 2, 3}  # gzip, shuffle, fletcher32
 
 
@@ -48,6 +52,8 @@ class H5File:
             raise CorruptFileError(
                 f"The weights in {source!r} are not a readable HDF5 file: {error}."
             ) from None
+        self._file = file
+        self._heaps_checked = False
         size = getattr(file, "seek", None)
         self.size = file.seek(0, 2) if size else _size(file)
 
@@ -162,6 +168,8 @@ class H5File:
                 raise UnsafeFileError(
                     f"The attribute {name!r} in {self.source!r} is of the kind {kind}."
                 )
+            if kind.kind == "O":
+                self._check_heaps()
             if math.prod(handle.shape) * kind.itemsize > limit:
                 raise LimitExceededError(
                     f"The attribute {name!r} in {self.source!r} has over {limit} bytes."
@@ -172,6 +180,48 @@ class H5File:
         if isinstance(value, np.ndarray):
             return [_text(v) for v in value.reshape(-1).tolist()]
         return _text(value.item() if isinstance(value, np.generic) else value)
+
+    def _check_heaps(self) -> None:
+        """Look at what texts of any length are kept in, before the library does.
+
+        In a damaged heap it can go round for ever, at an entry that has neither number nor size.
+
+        Raises:
+            CorruptFileError: if there is such a heap.
+        """
+        if self._heaps_checked:
+            return
+        self._heaps_checked = True
+        if not hasattr(self._file, "seek"):
+            with open(self._file, "rb") as file:
+                self._check_gaps(file)
+            return
+        place = self._file.tell()
+        self._check_gaps(self._file)
+        self._file.seek(place)
+
+    def _check_gaps(self, file: Any) -> None:
+        """Search what lies between the values of the tensors."""
+        import h5py
+
+        taken = []
+        for _, item in self.walk():
+            if isinstance(item, h5py.Dataset):
+                offset = item.id.get_offset()
+                if offset is not None:
+                    taken.append((offset, offset + item.id.get_storage_size()))
+        position = 0
+        for start, end in [*sorted(taken), (self.size, self.size)]:
+            while position < start:
+                file.seek(position)
+                held = file.read(min(GAP, start - position))
+                if not held:
+                    return
+                if not heaps_make_way(held):
+                    raise CorruptFileError(f"{self.source!r} is damaged: its texts cannot be read.")
+                done = position + len(held) >= start
+                position += len(held) if done else max(1, len(held) - MAX_HEAP)
+            position = max(position, end)
 
     # ------------------------------------------------------------------------------------- tensors
 
@@ -214,10 +264,10 @@ class H5File:
             raise CorruptFileError(f"{self.source!r} has a malformed check sum at '{path}'.")
 
         def load() -> Any:
-            array = np.empty(item.shape, kind.newbyteorder("="))
+            array = empty_array(item.shape, dtype)
             if array.size:
-                item.read_direct(array)
-            return array.view(native_dtype(dtype)) if kind.kind == "V" else array
+                item.read_direct(array.view(kind) if kind.kind == "V" else array)
+            return array
 
         return StoredTensor(path, tuple(item.shape), dtype, digest, load)
 
@@ -247,6 +297,34 @@ class H5File:
             raise CorruptFileError(
                 f"{self.source!r} should hold {size} bytes at '{path}', and holds {stored}."
             )
+
+
+def heaps_make_way(held: bytes) -> bool:
+    """Whether the entries of each global heap in a piece of a file lead on to its end.
+
+    A heap is "GCOL", a version, three zeros and its size, then entries of a number (2 bytes), a count
+    (2 bytes), four zeros, a size (8 bytes), and their bytes, up to a multiple of 8.
+
+    Args:
+        held: the piece.
+
+    Example:
+
+    >>> heaps_make_way(b"GCOL" + bytes([1, 0, 0, 0]) + (64).to_bytes(8, "little") + bytes(48))
+    False
+    """
+    start = held.find(HEAP)
+    while start >= 0:
+        end = min(len(held), start + int.from_bytes(held[start + 8 : start + 16], "little"))
+        place = start + 16
+        while place + 16 <= end:
+            number = int.from_bytes(held[place : place + 2], "little")
+            size = int.from_bytes(held[place + 8 : place + 16], "little")
+            if number == 0 and size == 0:
+                return False
+            place += size if number == 0 else 16 + (size + 7) // 8 * 8
+        start = held.find(HEAP, start + 1)
+    return True
 
 
 def _size(path: Any) -> int:

@@ -11,7 +11,7 @@ from hornbeam.errors import CorruptFileError, InputError
 from hornbeam.layers.state import own_variables
 from hornbeam.saving.tensors import StoredTensor
 from hornbeam.saving.weights import named_layers, named_variables
-from hornbeam.variables import Variable
+from hornbeam.variables import AllocationBudget, Variable
 
 BEFORE_TRAINING = ("optimizer/vars/0", "optimizer/vars/1")
 """What an optimizer holds before it has seen a variable: iteration and learning rate."""
@@ -106,7 +106,7 @@ def fill(
     source: str,
     skip_mismatch: bool = False,
     partial: bool = False,
-    fresh: bool = False,
+    fresh: AllocationBudget | None = None,
 ) -> LoadReport:
     """Set variables to the values of a file, all of them or none.
 
@@ -117,7 +117,7 @@ def fill(
         source: what to call the file in messages.
         skip_mismatch: whether to leave alone what is missing or of another shape.
         partial: whether tensors that belong to no variable are fine.
-        fresh: whether nobody else has the model yet, so that it need not stay as it was.
+        fresh: what the model was made under, if nobody else has it yet: it need not stay as it was.
 
     Raises:
         CorruptFileError: naming everything that does not fit.
@@ -175,21 +175,22 @@ def _refuse_other_numbers(plan: Plan, source: str) -> None:
             )
 
 
-def _assign(plan: Plan, fresh: bool) -> None:
+def _assign(plan: Plan, fresh: AllocationBudget | None) -> None:
     total = sum(stored.nbytes for _, stored in plan)
-    if fresh:
+    if fresh is not None:
         for variable, stored in plan:
-            variable.assign(stored.read())
+            variable.adopt(stored.read())
+            fresh.filled(variable)
         return
     if total <= AT_ONCE:
         values = [stored.read() for _, stored in plan]
         for (variable, _), value in zip(plan, values, strict=True):
-            variable.assign(value)
+            variable.adopt(value)
         return
     for _, stored in plan:
         stored.read()  # all of it is readable and as it was written, or nothing is set
     for variable, stored in plan:
-        variable.assign(stored.read())
+        variable.adopt(stored.read())
 
 
 Namer = Callable[[Any], dict[str, Variable]]

@@ -12,7 +12,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from hornbeam.backends.numpy import native_dtype
+from hornbeam.backends.numpy import empty_array, native_dtype
 from hornbeam.errors import CorruptFileError, LimitExceededError
 from hornbeam.saving import json_format
 from hornbeam.saving.tensors import StoredTensor, raw_bytes
@@ -132,7 +132,7 @@ def _entry(
         )
 
     def load() -> Any:
-        array = np.empty(tuple(shape), native_dtype(dtype))
+        array = empty_array(shape, dtype)
         file.seek(begin + offsets[0])
         if array.nbytes and file.readinto(raw_bytes(array)) != array.nbytes:  # type: ignore[attr-defined]
             raise CorruptFileError(f"{source!r} is cut off at {name!r}.")

@@ -26,7 +26,7 @@ from hornbeam.saving.atomic import atomic_write
 from hornbeam.saving.matching import LoadReport, by_layer_name, by_path, by_structure, fill
 from hornbeam.saving.tensors import StoredTensor, checksum
 from hornbeam.saving.weights import named_layers, named_variables
-from hornbeam.variables import Variable
+from hornbeam.variables import AllocationBudget, Variable
 
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5", "assets/")
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -352,7 +352,7 @@ def fill_from(
     skip_mismatch: bool = False,
     by_name: bool = False,
     optimizer: bool = False,
-    fresh: bool = False,
+    fresh: AllocationBudget | None = None,
 ) -> LoadReport:
     """Set the variables of `model` to those of an open file."""
     if by_name:
