@@ -140,7 +140,7 @@ LAYERS_OF_THE_HOUSE = [
     "saving",
     "callbacks models training",
     "export utils compat visualization wrappers",
-    "datasets preprocessing",
+    "applications datasets distillation legacy preprocessing",
     "cli",
 ]
 """From the bottom up: a module may import from its own row and those above it in this list."""

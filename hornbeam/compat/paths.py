@@ -53,11 +53,17 @@ MODULES: dict[str, str] = {
 SEPARATE = ("applications", "datasets", "preprocessing")
 """Areas whose modules are worlds of their own, in which the same name is different things."""
 
-OF_APPLICATIONS = ("decode_predictions", "preprocess_input")
-
 PLACES: dict[str, tuple[str, ...]] = {
     "backend": ("hornbeam.compat.backend", "hornbeam.backend"),
-    "engine": ("hornbeam.layers", "hornbeam.models", "hornbeam.saving", "hornbeam"),
+    "engine": (
+        "hornbeam.layers",
+        "hornbeam.models",
+        "hornbeam.saving",
+        "hornbeam",
+        "hornbeam.compat.training_utils",
+        "hornbeam.compat.hdf5",
+        "hornbeam.compat.enqueuers",
+    ),
     "initializations": ("hornbeam.compat.initializations",),
     "layers": ("hornbeam.layers", "hornbeam.compat.layers"),
     "metrics": ("hornbeam.metrics", "hornbeam.losses"),
@@ -66,7 +72,15 @@ PLACES: dict[str, tuple[str, ...]] = {
     "preprocessing.image": ("hornbeam.preprocessing.image", "hornbeam.compat.image"),
     "preprocessing.sequence": ("hornbeam.preprocessing.sequence", "hornbeam.compat.sequence"),
     "preprocessing.text": ("hornbeam.compat.text",),
-    "utils": ("hornbeam.utils", "hornbeam.compat.np_utils", "hornbeam.compat.utils"),
+    "utils": (
+        "hornbeam.utils",
+        "hornbeam.compat.np_utils",
+        "hornbeam.compat.utils",
+        "hornbeam.compat.inspection",
+        "hornbeam.compat.reductions",
+        "hornbeam.compat.hdf5",
+        "hornbeam.compat.enqueuers",
+    ),
     "wrappers": ("hornbeam.wrappers", "hornbeam.compat.scikit_learn"),
 }
 """Area -> today's modules to look in; by default the one of its name."""
@@ -99,12 +113,19 @@ _OLD_LOSSES = {
 }
 
 OLD: dict[str, dict[str, str]] = {
-    "callbacks": {"TensorBoard": "hornbeam.callbacks.TensorBoard"},
+    "applications": {
+        **_pairs("hornbeam.compat.old_parts.", "conv2d_bn conv_block identity_block"),
+    },
+    "callbacks": {
+        "BaseLogger": "hornbeam.compat.old_parts.BaseLogger",
+        "TensorBoard": "hornbeam.callbacks.TensorBoard",
+    },
     "constraints": {
         "maxnorm": "hornbeam.constraints.MaxNorm",
         "nonneg": "hornbeam.constraints.NonNeg",
         "unitnorm": "hornbeam.constraints.UnitNorm",
     },
+    "datasets": {"load_batch": "hornbeam.compat.old_parts.load_batch"},
     "engine": {
         "Container": "hornbeam.models.Model",
         "Network": "hornbeam.models.Model",
@@ -122,6 +143,7 @@ OLD: dict[str, dict[str, str]] = {
         "slice_X": "hornbeam.compat.utils.slice_arrays",
         **_pairs("hornbeam.compat.loops.", "evaluate_generator fit_generator predict_generator"),
     },
+    "initializations": {"get_fans": "hornbeam.compat.old_parts.get_fans"},
     "initializers": {
         "normal": "hornbeam.initializers.RandomNormal",
         "uniform": "hornbeam.initializers.RandomUniform",
@@ -139,6 +161,20 @@ OLD: dict[str, dict[str, str]] = {
         "CuDNNGRU": "hornbeam.layers.GRU",
         "CuDNNLSTM": "hornbeam.layers.LSTM",
         "Recurrent": "hornbeam.layers.RNN",
+        "ConvLSTM2DCell": "hornbeam.compat.old_parts.ConvLSTM2DCell",
+        "ConvRNN2D": "hornbeam.layers.recurrent.conv_lstm.ConvLSTM",
+        "ConvRecurrent2D": "hornbeam.layers.recurrent.conv_lstm.ConvLSTM",
+        "time_distributed_dense": "hornbeam.compat.old_parts.time_distributed_dense",
+        "_Conv": "hornbeam.layers.convolutional.conv.Conv",
+        "_Cropping": "hornbeam.layers.reshaping.resizing._Cropping",
+        "_CuDNNRNN": "hornbeam.layers.RNN",
+        "_SeparableConv": "hornbeam.layers.convolutional.depthwise.SeparableConv",
+        "_ZeroPadding": "hornbeam.layers.reshaping.resizing._ZeroPadding",
+        **{
+            f"_{kind}Pooling{n}D": f"hornbeam.layers.pooling.{where}Pooling"
+            for n in (1, 2, 3)
+            for kind, where in (("", "windowed."), ("Global", "globally.Global"))
+        },
         "_Merge": "hornbeam.layers.merging.base.Merge",
     },
     "losses": _OLD_LOSSES,
@@ -149,6 +185,8 @@ OLD: dict[str, dict[str, str]] = {
         "accuracy": "hornbeam.compat.losses.accuracy",
         "clone_metric": "hornbeam.compat.utils.clone_metric",
         "clone_metrics": "hornbeam.compat.utils.clone_metrics",
+        "SensitivitySpecificityBase": "hornbeam.metrics.curves._BestPoint",
+        "_ConfusionMatrixConditionCount": "hornbeam.metrics.confusion._ConfusionCount",
         **_pairs(
             "hornbeam.compat.losses.", "precision recall fbeta_score fmeasure matthews_correlation"
         ),
@@ -166,6 +204,7 @@ OLD: dict[str, dict[str, str]] = {
     },
     "optimizers": {
         "adadelta": "hornbeam.optimizers.Adadelta",
+        "clip_norm": "hornbeam.compat.old_parts.clip_norm",
         "adagrad": "hornbeam.optimizers.Adagrad",
         "adam": "hornbeam.optimizers.Adam",
         "adamax": "hornbeam.optimizers.Adamax",
@@ -175,6 +214,7 @@ OLD: dict[str, dict[str, str]] = {
         "optimizer_from_config": "hornbeam.optimizers.deserialize",
     },
     "regularizers": {
+        "EigenvalueRegularizer": "hornbeam.compat.old_parts.EigenvalueRegularizer",
         "WeightRegularizer": "hornbeam.regularizers.L1L2",
         "ActivityRegularizer": "hornbeam.regularizers.L1L2",
         "L1L2Regularizer": "hornbeam.regularizers.L1L2",
@@ -184,10 +224,15 @@ OLD: dict[str, dict[str, str]] = {
         "l1l2": "hornbeam.compat.losses.l1l2",
     },
     "utils": {
+        **_pairs(
+            "hornbeam.compat.old_parts.",
+            "convert_all_kernels_in_model convert_dense_weights_data_format",
+        ),
         "plot": "hornbeam.utils.model_plot.plot_model",
         **_pairs("hornbeam.utils.model_plot.", "plot_model model_to_dot"),
         "layer_from_config": "hornbeam.layers.deserialize",
     },
+    "wrappers": {"BaseWrapper": "hornbeam.compat.scikit_learn._Wrapper"},
 }
 """Area -> old name -> today's path."""
 
@@ -196,8 +241,7 @@ _TRAINING = (
 )
 _SAVING = "it was a part of the old file format; use `model.save` and `hornbeam.models.load_model`"
 _BASE = "derive from `layers.Layer`, or from the layer you want to change"
-_ENQUEUE = "it ran threads for generators; write a `PyDataset`, or give the generator to `fit`"
-_H5 = "open the file with `h5py` and give its arrays to `fit`"
+_ENQUEUE = "it was a part of the threads for generators; write a `PyDataset`"
 _CODE = "code is not written to files; register the function with `register_keras_serializable`"
 
 GONE: dict[str, dict[str, str]] = {
@@ -205,13 +249,6 @@ GONE: dict[str, dict[str, str]] = {
         "audio_conv_utils.decode_predictions": "the music tagger is gone",
         "audio_conv_utils.preprocess_input": "the music tagger is gone",
         "music_tagger_crnn.MusicTaggerCRNN": "the music tagger is gone",
-        "inception_v3.conv2d_bn": "write a `Conv2D`, a `BatchNormalization` and an `Activation`",
-        "resnet50.conv_block": "build the block of `Conv2D` and `BatchNormalization` layers",
-        "resnet50.identity_block": "build the block of `Conv2D` and `BatchNormalization` layers",
-    },
-    "callbacks": {
-        "BaseLogger": "logs are averaged over the epoch anyway",
-        "ProgbarLogger": "the progress bar is a matter of `fit(verbose=...)`",
     },
     "distribution": dict.fromkeys(
         (
@@ -220,101 +257,38 @@ GONE: dict[str, dict[str, str]] = {
         ).split(),
         "Hornbeam trains on one device so far",
     ),
-    "datasets": {"cifar.load_batch": "use `hornbeam.datasets.cifar10.load_data`"},
     "engine": {
-        **dict.fromkeys(("GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer").split(), _ENQUEUE),
         **dict.fromkeys(
             (
-                "check_array_lengths check_loss_and_target_compatibility collect_metrics "
-                "standardize_class_weights standardize_input_data standardize_sample_or_class_weights "
-                "standardize_sample_weights standardize_weights weighted_objective disable_tracking "
-                "fit_loop predict_loop test_loop call_metric_function check_array_length_consistency "
-                "check_generator_arguments check_num_samples collect_per_output_metric_info "
+                "check_loss_and_target_compatibility collect_metrics standardize_input_data "
+                "weighted_objective fit_loop predict_loop test_loop "
+                "call_metric_function check_generator_arguments collect_per_output_metric_info "
                 "get_input_shape_and_dtype get_loss_function get_metric_function get_metric_name "
-                "get_output_sample_weight_and_mode get_static_batch_size iter_sequence_infinite "
-                "prepare_loss_functions prepare_loss_weights prepare_sample_weights "
-                "should_run_validation standardize_single_array weighted_masked_objective"
+                "get_output_sample_weight_and_mode prepare_loss_functions "
+                "prepare_loss_weights prepare_sample_weights standardize_single_array "
+                "weighted_masked_objective"
             ).split(),
             _TRAINING,
         ),
         **dict.fromkeys(
             (
-                "allow_read_from_gcs allow_write_to_gcs load_attributes_from_hdf5_group "
-                "load_weights_from_hdf5_group load_weights_from_hdf5_group_by_name pickle_model "
-                "preprocess_weights_for_loading save_attributes_to_hdf5_group "
-                "save_weights_to_hdf5_group unpickle_model"
+                "allow_read_from_gcs allow_write_to_gcs load_weights_from_hdf5_group "
+                "load_weights_from_hdf5_group_by_name preprocess_weights_for_loading "
+                "save_weights_to_hdf5_group"
             ).split(),
             _SAVING,
         ),
     },
-    "initializations": {
-        "get_fans": "an initializer's fans follow from the shape it is called with"
-    },
-    "layers": {
-        **dict.fromkeys(
-            (
-                "_Conv _Cropping _SeparableConv _UpSampling _ZeroPadding _GlobalPooling1D "
-                "_GlobalPooling2D _GlobalPooling3D _Pooling1D _Pooling2D _Pooling3D _CuDNNRNN ConvRNN2D "
-                "ConvRecurrent2D ConvLSTM2DCell"
-            ).split(),
-            _BASE,
-        ),
-        "time_distributed_dense": "write layers.TimeDistributed(layers.Dense(n))(x)",
-    },
-    "metrics": dict.fromkeys(
-        "Reduce SensitivitySpecificityBase _ConfusionMatrixConditionCount".split(),
-        "derive from `metrics.Metric`",
-    ),
-    "optimizers": {
-        "TFOptimizer": "write an `optimizers.Optimizer` with an `update` method",
-        "clip_norm": "give the optimizer `clipnorm`",
-    },
-    "regularizers": {"EigenvalueRegularizer": "write a `regularizers.Regularizer` with `__call__`"},
+    "layers": {"_UpSampling": _BASE},
+    "metrics": {"Reduce": "derive from `metrics.Mean` or `metrics.Sum`"},
+    "optimizers": {"TFOptimizer": "write an `optimizers.Optimizer` with an `update_step` method"},
     "utils": {
         "multi_gpu_model": "Hornbeam trains on one device so far; Keras 3 has DataParallel for this",
-        **dict.fromkeys(
-            (
-                "GeneratorEnqueuer OrderedEnqueuer SequenceEnqueuer get_index init_pool "
-                "init_pool_generator next_sample"
-            ).split(),
-            _ENQUEUE,
-        ),
-        **dict.fromkeys(
-            "HDF5Matrix H5Dict h5dict load_array save_array load_from_binary_h5py "
-            "save_to_binary_h5py".split(),
-            _H5,
-        ),
-        "ask_to_proceed_with_overwrite": 'ask with input("...")',
+        **dict.fromkeys("get_index init_pool init_pool_generator next_sample".split(), _ENQUEUE),
         "func_dump": _CODE,
         "func_load": _CODE,
-        "get_from_module": "use the `get` function of the area, as `hornbeam.losses.get`",
-        "make_tuple": "write a tuple",
-        "getargspec": "use inspect.signature",
-        "has_arg": "use inspect.signature",
-        "check_for_unexpected_keys": "compare the keys yourself",
-        "transpose_shape": "transpose the shape yourself",
-        "validate_file": "give `get_file` a `file_hash`",
-        "convert_all_kernels_in_model": "turn kernels around with `np_utils.convert_kernel`",
-        "convert_dense_weights_data_format": "permute the rows of the kernel yourself",
         "add_edge": "make the graph with `model_to_dot`",
-        "is_model": "use isinstance(layer, hornbeam.Model)",
-        "is_wrapped_model": "use isinstance(layer.layer, hornbeam.Model)",
-        **dict.fromkeys(
-            (
-                "AUCCurve AUCSummationMethod ConfusionMatrix assert_thresholds_range filter_top_k "
-                "parse_init_thresholds result_wrapper update_confusion_matrix_variables "
-                "update_state_wrapper weighted_assign_add"
-            ).split(),
-            "derive from `metrics.Metric`",
-        ),
-        **dict.fromkeys(
-            "broadcast_weights compute_weighted_loss reduce_weighted_loss "
-            "squeeze_or_expand_dimensions".split(),
-            "derive from `losses.Loss`, whose `__call__` weights and reduces",
-        ),
-        "Reduction": 'write reduction="sum", "sum_over_batch_size" or "none"',
     },
-    "wrappers": {"BaseWrapper": "use `hornbeam.wrappers.SKLearnClassifier` or `SKLearnRegressor`"},
 }
 """Area -> name -> what to do instead."""
 
@@ -395,8 +369,6 @@ def lookup(area: str, module: str, name: str) -> Any:
         return resolve(OLD[area][name])
     if own in GONE.get(area, {}):
         return Gone(f"keras.{area}.{own}", GONE[area][own])
-    if area == "applications" and (name[0].isupper() or name in OF_APPLICATIONS):
-        return Gone(f"keras.applications.{own}", "Hornbeam does not have this architecture")
     raise AttributeError(f"module 'keras.{dotted}' has no attribute {name!r}")
 
 

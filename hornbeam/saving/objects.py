@@ -38,6 +38,7 @@ PACKAGES = {
     "random": "hornbeam.random",
     "utils": "hornbeam.utils",
     "applications": "hornbeam.applications.parts",
+    "distillation": "hornbeam.distillation",
 }
 """Which package to import before a built-in class of an area can be known; a closed list."""
 
