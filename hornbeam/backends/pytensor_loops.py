@@ -174,8 +174,9 @@ def _gradients(loop: Loop, inputs: Any, carries: Any, upstream: Any) -> list[Var
     What the steps add to the gradient of a matrix as products is one product after the loop.
     """
     width, inside = len(loop.carry), len(loop.carry) + len(loop.row)
-    places = [i for i, x in enumerate([*loop.new, *loop.outs]) if is_inexact(x)]
-    heads = [pt.tensor_copy([*loop.new, *loop.outs][i]) for i in places]
+    shown = [*loop.new, *loop.outs, *loop.carry]  # the carries are outputs for a second gradient
+    places = [i for i, x in enumerate(shown) if is_inexact(x)]
+    heads = [pt.tensor_copy(shown[i]) for i in places]
     above = [x.type() for x in heads]
     own = [*loop.carry, *loop.row, *loop.closed]
     towards = [x for x in own if is_inexact(x)]

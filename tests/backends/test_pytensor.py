@@ -196,6 +196,34 @@ def test_gradients_of_recurrent_layers_are_those_of_jax(kind: Any) -> None:
         np.testing.assert_allclose(mine, right, rtol=1e-4, atol=1e-5)
 
 
+def test_a_constant_has_gradients_of_zero() -> None:
+    grads = hornbeam.grad(lambda values: ops.array(3.0))([ops.array(X)])
+    np.testing.assert_array_equal(numpy_of(grads[0]), np.zeros_like(X))
+
+
+def test_loops_can_be_differentiated_twice() -> None:
+    def final(values: Any) -> Any:
+        def step(carry: Any, row: Any) -> Any:
+            new = ops.matmul(carry, values[1]) + row * carry
+            return new, new * new
+
+        carry, squares = ops.scan(step, ops.ones((2, 5), "float64"), values[0], reverse=True)
+        return ops.sum(carry) + ops.sum(squares)
+
+    def slope(values: Any) -> Any:
+        return sum(ops.sum(g**2) for g in hornbeam.grad(final)(values))
+
+    values = [X.astype(np.float64) / 3, np.eye(5) * 0.5]
+    moved = [np.cos(np.arange(v.size)).reshape(v.shape) * 1e-5 for v in values]
+    ahead, behind = (
+        float(slope([ops.array(v + sign * d) for v, d in zip(values, moved, strict=True)]))
+        for sign in (1, -1)
+    )
+    grads = hornbeam.grad(slope)([ops.array(v) for v in values])
+    got = sum(float(np.sum(numpy_of(g) * d)) for g, d in zip(grads, moved, strict=True))
+    assert got == pytest.approx((ahead - behind) / 2, rel=1e-5)
+
+
 def test_what_has_no_gradient_says_so() -> None:
     def looped(x: Any) -> Any:
         return ops.while_loop(lambda s: s < 10.0, lambda s: (s * 2.0,), (x,))[0]
