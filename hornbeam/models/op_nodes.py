@@ -181,10 +181,12 @@ def op_config(operation: OpCall) -> dict[str, Any]:
             "config": {"name": operation.name, "op": op},
             "registered_name": None,
         }
-    config: dict[str, Any] = {"name": operation.name}
+    config: dict[str, Any] = {}
     if operation.inbound_nodes:
-        config |= serialize_keras_object(_split(operation)[1])
+        config = serialize_keras_object(_split(operation)[1])
     config |= IGNORED.get(op, {})
+    if not config:  # ops with arguments of their own take no name before Keras 3.12
+        config["name"] = operation.name
     return {
         "module": f"keras.src.ops.{module}",
         "class_name": _class_name(op),

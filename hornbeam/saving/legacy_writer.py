@@ -71,7 +71,6 @@ def write(file: IO[bytes], model: Any, config: Any) -> None:
 
 
 def _describe(place: Any) -> None:
-    place.attrs["backend"] = "tensorflow"
     place.attrs["keras_version"] = KERAS_VERSION
 
 

@@ -10,7 +10,7 @@ from hornbeam import dtypes
 from hornbeam.errors import CorruptFileError, InputError
 from hornbeam.layers.state import own_variables
 from hornbeam.saving.tensors import StoredTensor
-from hornbeam.saving.weights import named_layers, named_variables
+from hornbeam.saving.weights import named_layers, named_variables, seed_states
 from hornbeam.variables import AllocationBudget, Variable
 
 BEFORE_TRAINING = ("optimizer/vars/0", "optimizer/vars/1")
@@ -69,6 +69,10 @@ def by_structure(model: Any, tensors: Mapping[str, StoredTensor], optimizer: boo
             for path, variable in wanted.items()
             if not path.startswith("optimizer/") or path in tensors
         }
+    if not any(tensor.sha256 for tensor in tensors.values()):
+        # another package's: Keras 3.15 writes the seeds of layers in some models and not in others
+        seeds = seed_states(model)
+        wanted = {p: v for p, v in wanted.items() if p in tensors or p not in seeds}
     return wanted
 
 

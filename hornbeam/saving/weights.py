@@ -36,10 +36,20 @@ def named_variables(model: Any, optimizer: bool = True) -> dict[str, Variable]:
 
 def named_layers(model: Any) -> dict[str, Any]:
     """Path in the file -> layer, of all layers that have variables of their own."""
-    found: dict[str, Variable] = {}
+    return {path: owner for path, owner in _owners(model).items() if isinstance(owner, Layer)}
+
+
+def seed_states(model: Any) -> set[str]:
+    """The paths in the file of the states of seed generators."""
+    owners = _owners(model).items()
+    return {_join(path, "vars/0") for path, owner in owners if isinstance(owner, SeedGenerator)}
+
+
+def _owners(model: Any) -> dict[str, Any]:
+    """Path in the file -> what holds the variables there."""
     owners: dict[str, Any] = {}
-    _collect(model, "", found, set(), owners)
-    return {path: owner for path, owner in owners.items() if isinstance(owner, Layer)}
+    _collect(model, "", {}, set(), owners)
+    return owners
 
 
 def _collect(

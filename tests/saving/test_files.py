@@ -137,6 +137,28 @@ def test_what_keras_saved_is_loaded(tmp_path):
     assert int(ours.optimizer.iterations.numpy()) == 1
 
 
+def test_seeds_that_keras_did_not_write_stay_as_they_are(tmp_path):
+    import keras
+
+    i = keras.Input((5,))
+    theirs = keras.Model(i, keras.layers.Dense(2)(keras.layers.Dropout(0.5)(i)))
+    theirs.save(tmp_path / "k.keras")
+    ours = hornbeam.models.load_model(tmp_path / "k.keras")
+    x = np.random.default_rng(0).normal(size=(3, 5)).astype("float32")
+    np.testing.assert_allclose(ours.predict(x), theirs.predict(x, verbose=0), atol=1e-6)
+
+
+def test_seeds_missing_in_a_file_of_ours_are_damage(tmp_path):
+    i = hornbeam.Input((5,))
+    outputs = layers.Dense(2)(layers.Dropout(0.5)(i))
+    model = hornbeam.Model(i, outputs)
+    model.save_weights(tmp_path / "m.weights.h5")
+    with h5py.File(tmp_path / "m.weights.h5", "r+") as file:
+        del file["layers/dropout/seed_generator/vars/0"]
+    with pytest.raises(CorruptFileError, match="seed_generator"):
+        model.load_weights(tmp_path / "m.weights.h5")
+
+
 def test_weights_alone(tmp_path):
     model, other = branched(), branched()
     model.save_weights(tmp_path / "w.weights.h5")
