@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from hornbeam import Sequential, layers
+from hornbeam import layers
 from hornbeam.applications import imagenet_utils
 from hornbeam.applications.architecture import Request, channel_axis, described
 from hornbeam.applications.parts import LayerScale
 from hornbeam.errors import UnsupportedError
+from hornbeam.models import Sequential
 
 LAYER_SCALE = 1e-6
 preprocess_input = imagenet_utils.identity

@@ -17,9 +17,9 @@ from hornbeam.backends import (
     tensorflow_arrays,
     tensorflow_base,
     tensorflow_compiled,
-    tensorflow_programs,
     tensorflow_windows,
 )
+from hornbeam.backends.bridges import tensorflow_programs
 from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
 from hornbeam.backends.tensorflow_base import DTYPES, NAMES, sizes
 from hornbeam.errors import InputError

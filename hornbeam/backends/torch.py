@@ -16,16 +16,16 @@ from hornbeam import tree
 from hornbeam.backends import (
     torch_arrays,
     torch_compiled,
-    torch_modules,
     torch_overrides,
     torch_random,
     torch_recurrent,
     torch_rules,
     windows,
 )
+from hornbeam.backends.bridges import torch_modules
+from hornbeam.backends.bridges.torch_modules import module as module
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.torch_arrays import DTYPES, NAMES
-from hornbeam.backends.torch_modules import module as module
 from hornbeam.errors import InputError
 
 NATIVE = "logaddexp tril triu roll moveaxis swapaxes diagonal".split()
@@ -136,7 +136,7 @@ class TorchBackend(Backend):
     def export_layer(
         self, layer: Any, specs: list[Any], path: str, format: str, **options: Any
     ) -> None:
-        from hornbeam.backends import torch_programs
+        from hornbeam.backends.bridges import torch_programs
 
         torch_programs.export_layer(layer, specs, path, format, **options)
 
