@@ -62,21 +62,22 @@ def cond(predicate: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
 
 
 def _closed(outputs: Sequence[Variable], inner: Sequence[Variable]) -> list[Variable]:
-    """The variables that `outputs` use and that do not depend on `inner`: what a loop closes over."""
-    depends: dict[Variable, bool] = dict.fromkeys(inner, True)
-    for node in io_toposort([], list(outputs)):
-        depends.update(dict.fromkeys(node.outputs, any(depends.get(x) for x in node.inputs)))
-    found: dict[Variable, None] = {}
-    stack = list(dict.fromkeys(outputs))
-    seen = set(stack)
-    while stack:
-        x = stack.pop()
-        if not depends.get(x) and not isinstance(x, Constant):
-            found[x] = None
-        elif x.owner is not None:
-            stack += [y for y in x.owner.inputs if y not in seen]
-            seen.update(x.owner.inputs)
-    return list(found)
+    """The variables that `outputs` use and that do not depend on `inner`: what a loop closes over.
+
+    What is made of constants stays in the loop: the exponent of a power has a gradient otherwise, with
+    the logarithm of what may be negative.
+    """
+    constant, outside, inside = range(3)
+    places = dict.fromkeys(inner, inside)
+
+    def place(x: Variable) -> int:
+        return places.get(x, constant if isinstance(x, Constant) else outside)
+
+    nodes = io_toposort([], list(outputs))
+    for node in nodes:
+        places.update(dict.fromkeys(node.outputs, max(map(place, node.inputs), default=constant)))
+    within = [x for node in nodes if place(node.outputs[0]) == inside for x in node.inputs]
+    return list(dict.fromkeys(x for x in [*outputs, *within] if place(x) == outside))
 
 
 def _substituted(outputs: list[Variable], swap: dict[Variable, Variable]) -> list[Variable]:
