@@ -16,13 +16,15 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 
 PREAMBLE = textwrap.dedent(
     """
-    import base64, copy, io, json, marshal, os, pathlib, pickle, struct, sys, warnings, zipfile
+    import base64, copy, importlib, io, json, marshal, os, pathlib, pickle, struct, sys
+    import warnings, zipfile
     import h5py, numpy as np, yaml
     import hornbeam
     from hornbeam import layers, saving
     from hornbeam.cli import main
     from hornbeam.errors import FileError
     from hornbeam.models import load_model, model_from_json
+    import hornbeam.saving.objects
     folder = pathlib.Path(sys.argv[1]); MARKER = folder / "MARKER"
     os.chdir(folder)
     (folder / "canary_mod.py").write_text(f"open({str(MARKER)!r}, 'w'); f = len")
@@ -41,9 +43,8 @@ PREAMBLE = textwrap.dedent(
     main(["convert", "--overwrite", "good.keras", "warm.npz"]); tiny().load_weights("warm.npz")
     main(["convert", "--overwrite", "good.keras", "warm.safetensors"])
     copy.deepcopy(good); saving.KerasFileEditor("good.keras")
-    for area in ("activations", "losses", "metrics", "optimizers", "initializers", "regularizers",
-                 "constraints", "layers", "random", "dtype_policies"):
-        module = getattr(hornbeam, area)
+    for package in saving.objects.PACKAGES.values():  # the closed list that a file chooses from
+        module = importlib.import_module(package)
         for name in module.__all__: getattr(module, name)
 
     tripped, armed = [], [False]
