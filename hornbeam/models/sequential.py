@@ -201,8 +201,10 @@ class Sequential(Model):
         return self._input.dtype if self._input is not None else self.compute_dtype
 
     def get_build_config(self) -> dict[str, Any] | None:
-        """The shape of the input, or None if it is not known."""
-        return None if self._input is None else {"input_shape": self._input.shape}
+        """The shape of the input, or None if it is not known or there is nothing to build."""
+        if self._input is None or not self._layers:
+            return None
+        return {"input_shape": self._input.shape}
 
     def get_config(self) -> dict[str, Any]:
         """The layers and the shape of the input."""

@@ -159,6 +159,13 @@ def test_seeds_missing_in_a_file_of_ours_are_damage(tmp_path):
         model.load_weights(tmp_path / "m.weights.h5")
 
 
+def test_a_model_without_layers_yet(tmp_path):
+    hornbeam.Sequential([hornbeam.Input((2,))]).save(tmp_path / "m.keras")
+    model = hornbeam.models.load_model(tmp_path / "m.keras")
+    model.add(layers.Dense(3))
+    assert model.output_shape == (None, 3)
+
+
 def test_weights_alone(tmp_path):
     model, other = branched(), branched()
     model.save_weights(tmp_path / "w.weights.h5")
