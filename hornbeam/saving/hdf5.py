@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import math
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,18 +18,15 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends.numpy import empty_array, native_dtype
-from hornbeam.errors import CorruptFileError, LimitExceededError, UnsafeFileError
+from hornbeam.errors import CorruptFileError, FileError, LimitExceededError, UnsafeFileError
+from hornbeam.saving.hdf5_structure import check_structure
 from hornbeam.saving.tensors import StoredTensor, checksum
 
 MAX_ATTRIBUTE = 16 * 2**20
 MAX_CONFIG_ATTRIBUTE = 64 * 2**20
 MAX_OBJECTS = 1_000_000
 MAX_DEPTH = 100
-HEAP = b"GCOL\1\0\0\0"
-MAX_HEAP = 2**20
-GAP = 16 * 2**20
-"""Bytes between tensors that are searched at a time."""
-FILTERS = {1, 2, 3}  # gzip, shuffle, fletcher32
+GZIP, SHUFFLE, FLETCHER32 = 1, 2, 3
 
 
 class H5File:
@@ -39,27 +37,34 @@ class H5File:
         source: what to call it in messages.
 
     Raises:
-        CorruptFileError: if it is no HDF5 file.
+        CorruptFileError: if it is no HDF5 file, or its structures lead nowhere or in circles.
+        UnsafeFileError: if it is of a layout that is not read.
     """
 
     def __init__(self, file: Any, source: str) -> None:
         import h5py
 
         self.source = source
+        self._own = None if hasattr(file, "seek") else open(file, "rb")  # noqa: SIM115
+        self._file = file if self._own is None else self._own
         try:
-            self.root = h5py.File(file, "r")
+            self._parts = check_structure(self._file, source)
+            self.size = self._file.seek(0, 2)
+            self.root = h5py.File(self._file, "r")
         except (OSError, RuntimeError, ValueError) as error:
+            if self._own is not None:
+                self._own.close()
+            if isinstance(error, FileError):
+                raise
             raise CorruptFileError(
                 f"The weights in {source!r} are not a readable HDF5 file: {error}."
             ) from None
-        self._file = file
-        self._heaps_checked = False
-        size = getattr(file, "seek", None)
-        self.size = file.seek(0, 2) if size else _size(file)
 
     def close(self) -> None:
         """Close the file."""
         self.root.close()
+        if self._own is not None:
+            self._own.close()
 
     def __enter__(self) -> H5File:
         return self
@@ -164,12 +169,11 @@ class H5File:
                 return None
             handle = item.attrs.get_id(name)
             kind = handle.dtype
-            if h5py.check_ref_dtype(kind) or kind.kind not in "biufSUO":
+            text = h5py.check_string_dtype(kind) is not None
+            if not (kind.kind in "biufSU" or (kind.kind == "O" and text)):
                 raise UnsafeFileError(
                     f"The attribute {name!r} in {self.source!r} is of the kind {kind}."
                 )
-            if kind.kind == "O":
-                self._check_heaps()
             if math.prod(handle.shape) * kind.itemsize > limit:
                 raise LimitExceededError(
                     f"The attribute {name!r} in {self.source!r} has over {limit} bytes."
@@ -180,48 +184,6 @@ class H5File:
         if isinstance(value, np.ndarray):
             return [_text(v) for v in value.reshape(-1).tolist()]
         return _text(value.item() if isinstance(value, np.generic) else value)
-
-    def _check_heaps(self) -> None:
-        """Look at what texts of any length are kept in, before the library does.
-
-        In a damaged heap it can go round for ever, at an entry that has neither number nor size.
-
-        Raises:
-            CorruptFileError: if there is such a heap.
-        """
-        if self._heaps_checked:
-            return
-        self._heaps_checked = True
-        if not hasattr(self._file, "seek"):
-            with open(self._file, "rb") as file:
-                self._check_gaps(file)
-            return
-        place = self._file.tell()
-        self._check_gaps(self._file)
-        self._file.seek(place)
-
-    def _check_gaps(self, file: Any) -> None:
-        """Search what lies between the values of the tensors."""
-        import h5py
-
-        taken = []
-        for _, item in self.walk():
-            if isinstance(item, h5py.Dataset):
-                offset = item.id.get_offset()
-                if offset is not None:
-                    taken.append((offset, offset + item.id.get_storage_size()))
-        position = 0
-        for start, end in [*sorted(taken), (self.size, self.size)]:
-            while position < start:
-                file.seek(position)
-                held = file.read(min(GAP, start - position))
-                if not held:
-                    return
-                if not heaps_make_way(held):
-                    raise CorruptFileError(f"{self.source!r} is damaged: its texts cannot be read.")
-                done = position + len(held) >= start
-                position += len(held) if done else max(1, len(held) - MAX_HEAP)
-            position = max(position, end)
 
     # ------------------------------------------------------------------------------------- tensors
 
@@ -264,6 +226,7 @@ class H5File:
             raise CorruptFileError(f"{self.source!r} has a malformed check sum at '{path}'.")
 
         def load() -> Any:
+            self._check_parts(item, path)
             array = empty_array(item.shape, dtype)
             if array.size:
                 item.read_direct(array.view(kind) if kind.kind == "V" else array)
@@ -281,8 +244,8 @@ class H5File:
         if item.shape is None:
             raise UnsafeFileError(f"{self.source!r} has no shape for '{path}'.")
         size = int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize
-        filters = {plist.get_filter(i)[0] for i in range(plist.get_nfilters())}
-        if filters - FILTERS:
+        filters = _filters(item)
+        if set(filters) - {GZIP, SHUFFLE, FLETCHER32} or len(set(filters)) < len(filters):
             raise UnsafeFileError(
                 f"{self.source!r} packs '{path}' with filters other than gzip, shuffle and fletcher32."
             )
@@ -298,39 +261,36 @@ class H5File:
                 f"{self.source!r} should hold {size} bytes at '{path}', and holds {stored}."
             )
 
-
-def heaps_make_way(held: bytes) -> bool:
-    """Whether the entries of each global heap in a piece of a file lead on to its end.
-
-    A heap is "GCOL", a version, three zeros and its size, then entries of a number (2 bytes), a count
-    (2 bytes), four zeros, a size (8 bytes), and their bytes, up to a multiple of 8.
-
-    Args:
-        held: the piece.
-
-    Example:
-
-    >>> heaps_make_way(b"GCOL" + bytes([1, 0, 0, 0]) + (64).to_bytes(8, "little") + bytes(48))
-    False
-    """
-    start = held.find(HEAP)
-    while start >= 0:
-        end = min(len(held), start + int.from_bytes(held[start + 8 : start + 16], "little"))
-        place = start + 16
-        while place + 16 <= end:
-            number = int.from_bytes(held[place : place + 2], "little")
-            size = int.from_bytes(held[place + 8 : place + 16], "little")
-            if number == 0 and size == 0:
-                return False
-            place += size if number == 0 else 16 + (size + 7) // 8 * 8
-        start = held.find(HEAP, start + 1)
-    return True
+    def _check_parts(self, item: Any, path: str) -> None:
+        """Unpack parts up to the size that they should have, before the library unpacks all of them."""
+        filters = _filters(item)
+        if GZIP not in filters:
+            return
+        room = math.prod(item.chunks) * item.dtype.itemsize + 4  # for a check sum
+        turn = filters.index(GZIP)
+        for address, size, skipped in self._parts.get(self._address(item, path), ()):
+            self._file.seek(address)
+            packed = self._file.read(size)
+            try:
+                found = (
+                    b""
+                    if skipped >> turn & 1
+                    else zlib.decompressobj().decompress(packed, room + 1)
+                )
+            except zlib.error as error:
+                raise CorruptFileError(
+                    f"{self.source!r} is damaged at '{path}': {error}."
+                ) from None
+            if len(found) > room:
+                raise LimitExceededError(
+                    f"A part of '{path}' in {self.source!r} unpacks to more than its {room - 4} bytes."
+                )
 
 
-def _size(path: Any) -> int:
-    import os
-
-    return os.stat(path).st_size
+def _filters(item: Any) -> list[int]:
+    """The numbers of the filters that a dataset is packed with, in order."""
+    plist = item.id.get_create_plist()
+    return [int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters())]
 
 
 def native_dtype_or_none(name: str, itemsize: int) -> Any:

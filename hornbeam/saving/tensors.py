@@ -11,7 +11,7 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.backends.numpy import native_dtype
-from hornbeam.errors import CorruptFileError
+from hornbeam.errors import CorruptFileError, FileError
 
 
 def raw_bytes(array: Any) -> Any:
@@ -62,11 +62,12 @@ class StoredTensor:
 
         Raises:
             CorruptFileError: if they cannot be read, or are not those that were written.
+            LimitExceededError: if they unpack to more than they should.
         """
         try:
             array = self.load()
         except (OSError, ValueError, KeyError, RuntimeError) as error:
-            if isinstance(error, CorruptFileError):
+            if isinstance(error, FileError):
                 raise
             raise CorruptFileError(f"The weights at '{self.path}' are damaged: {error}.") from None
         if self.sha256 is not None and checksum(self.path, array) != self.sha256:
