@@ -179,7 +179,9 @@ class H5File:
                     f"The attribute {name!r} in {self.source!r} has over {limit} bytes."
                 )
             value = item.attrs[name]
-        except (OSError, RuntimeError, KeyError) as error:
+        except FileError:
+            raise
+        except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
             raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
         if isinstance(value, np.ndarray):
             return [_text(v) for v in value.reshape(-1).tolist()]
@@ -201,7 +203,7 @@ class H5File:
         """A dataset as a tensor, its storage checked."""
         try:
             kind = item.dtype
-        except TypeError as error:
+        except (TypeError, ValueError, OSError, RuntimeError) as error:
             raise UnsafeFileError(f"{self.source!r} has no numbers at '{path}': {error}.") from None
         if kind.kind not in "biufcV" or kind.hasobject or kind.names:
             raise UnsafeFileError(f"{self.source!r} holds no numbers at '{path}' but {kind}.")

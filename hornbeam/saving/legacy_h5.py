@@ -7,6 +7,7 @@ The root (of a file of weights) or the group ``model_weights`` (of a whole model
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
@@ -20,6 +21,8 @@ from hornbeam.saving.tensors import StoredTensor
 from hornbeam.variables import Variable
 
 LONG = "top_level_model_weights"
+SUM = "_sha256"
+"""What the attribute with the check sum of a text is called, behind the name of the text."""
 
 
 def weights_group(file: H5File) -> Any:
@@ -83,7 +86,18 @@ def attribute_json(file: H5File, name: str) -> Any:
         return None
     if not isinstance(text, str):
         raise CorruptFileError(f"The attribute {name!r} in {file.source!r} is no text.")
+    digest = file.attribute(file.root, name + SUM)
+    if digest is not None and digest != text_checksum(text):
+        raise CorruptFileError(
+            f"The attribute {name!r} in {file.source!r} is damaged: its check sum is not the one that "
+            "was written with it."
+        )
     return json_format.parse(text)
+
+
+def text_checksum(text: str) -> str:
+    """SHA-256 of a text, in hex."""
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def in_order(

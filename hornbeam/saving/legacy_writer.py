@@ -20,7 +20,7 @@ from hornbeam._version import __version__
 from hornbeam.errors import UnsupportedError
 from hornbeam.naming import to_snake_case
 from hornbeam.saving import hdf5
-from hornbeam.saving.legacy_h5 import ordered_weights
+from hornbeam.saving.legacy_h5 import SUM, ordered_weights, text_checksum
 from hornbeam.saving.tensors import checksum
 
 KERAS_VERSION = "2.15.0"
@@ -58,16 +58,21 @@ def write(file: IO[bytes], model: Any, config: Any) -> None:
     training = _training(config.get("compile_config"))
     with hdf5.writing(file) as root:
         _describe(root)
-        root.attrs["model_config"] = json.dumps(architecture)
+        _write_text(root, "model_config", json.dumps(architecture))
         root.attrs["hornbeam_version"] = __version__
         if training is not None:
-            root.attrs["training_config"] = json.dumps(training)
+            _write_text(root, "training_config", json.dumps(training))
         _write_layers(root.create_group("model_weights"), model)
         optimizer = getattr(model, "optimizer", None)
         if training is not None and optimizer is not None and optimizer.variables:
             group = root.create_group("optimizer_weights")
             pairs = [(f"{optimizer.name}/{v.path}", v) for v in optimizer.variables]
             _write_group(group, pairs)
+
+
+def _write_text(root: Any, name: str, text: str) -> None:
+    root.attrs[name] = text
+    root.attrs[name + SUM] = np.bytes_(text_checksum(text))
 
 
 def _describe(place: Any) -> None:
