@@ -10,7 +10,12 @@ from hornbeam import dtypes
 from hornbeam.errors import CorruptFileError, InputError
 from hornbeam.layers.state import own_variables
 from hornbeam.saving.tensors import StoredTensor
-from hornbeam.saving.weights import named_layers, named_variables, seed_states
+from hornbeam.saving.weights import (
+    named_layers,
+    named_variables,
+    names_by_attribute,
+    passing_states,
+)
 from hornbeam.variables import AllocationBudget, Variable
 
 BEFORE_TRAINING = ("optimizer/vars/0", "optimizer/vars/1")
@@ -71,9 +76,15 @@ def by_structure(model: Any, tensors: Mapping[str, StoredTensor], optimizer: boo
         }
     if not any(tensor.sha256 for tensor in tensors.values()):
         # another package's: Keras 3.15 writes the seeds of layers in some models and not in others
-        seeds = seed_states(model)
-        wanted = {p: v for p, v in wanted.items() if p in tensors or p not in seeds}
-    return wanted
+        passing = passing_states(model)
+        return {p: v for p, v in wanted.items() if p in tensors or p not in passing}
+    if wanted.keys() <= tensors.keys():
+        return wanted
+    before = names_by_attribute(model)
+    older = {path: before.get(id(variable), path) for path, variable in wanted.items()}
+    return {
+        older[p] if p not in tensors and older[p] in tensors else p: v for p, v in wanted.items()
+    }
 
 
 def by_path(model: Any) -> dict[str, Variable]:

@@ -2,11 +2,17 @@
 
 The names are those of Keras 3's ``model.weights.h5``: the way from the model to a layer along attributes
 and containers, then ``vars/0``, ``vars/1``, ...  In containers a layer is called by its class in snake
-case, with a number from the second of a class on.
+case, with a number from the second of a class on, and a container within one ``container``.
+
+What can be reached in several ways has the name of the first: public attributes come before those whose
+names begin with an underscore, either in the order of the alphabet.  The list `layers` of a model is an
+attribute among the others; functional and sequential models begin with it.
 """
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,12 +32,23 @@ def named_variables(model: Any, optimizer: bool = True) -> dict[str, Variable]:
         optimizer: whether to include the optimizer's state.
     """
     found: dict[str, Variable] = {}
-    seen: set[int] = set()
-    _collect(model, "", found, seen)
+    _collect(model, "", found, set())
     if optimizer and getattr(model, "optimizer", None) is not None:
         for i, variable in enumerate(model.optimizer.variables):
             found[f"optimizer/vars/{i}"] = variable
     return found
+
+
+def names_by_attribute(model: Any) -> dict[int, str]:
+    """Id of a variable -> its path along attributes alone: its name in files of Hornbeam's first days.
+
+    Variables that had one name between them, and so are not in such files, are left out.
+    """
+    found: dict[str, Variable] = {}
+    _collect(model, "", found, set(), attributes_only=True)
+    names = {id(v): re.sub(r"/container(_\d+)?(?=/)", "", name) for name, v in found.items()}
+    counts = Counter(names.values())
+    return {key: name for key, name in names.items() if counts[name] == 1}
 
 
 def named_layers(model: Any) -> dict[str, Any]:
@@ -39,10 +56,14 @@ def named_layers(model: Any) -> dict[str, Any]:
     return {path: owner for path, owner in _owners(model).items() if isinstance(owner, Layer)}
 
 
-def seed_states(model: Any) -> set[str]:
-    """The paths in the file of the states of seed generators."""
-    owners = _owners(model).items()
-    return {_join(path, "vars/0") for path, owner in owners if isinstance(owner, SeedGenerator)}
+def passing_states(model: Any) -> set[str]:
+    """The paths in the file of what is no weight: the states of seed generators and of metrics."""
+    return {
+        _join(path, f"vars/{i}")
+        for path, owner in _owners(model).items()
+        if isinstance(owner, (SeedGenerator, Metric))
+        for i in range(len(_stored_variables(owner)))
+    }
 
 
 def _owners(model: Any) -> dict[str, Any]:
@@ -58,6 +79,7 @@ def _collect(
     found: dict[str, Variable],
     seen: set[int],
     owners: dict[str, Any] | None = None,
+    attributes_only: bool = False,
 ) -> None:
     if id(obj) in seen:
         return
@@ -66,11 +88,9 @@ def _collect(
         found[_join(path, f"vars/{i}")] = variable
         if owners is not None:
             owners[path] = obj
-    for name, child in _children(obj):
-        if isinstance(child, (list, tuple, Mapping)):
-            _collect_container(child, _join(path, name), found, seen, owners)
-        else:
-            _collect(child, _join(path, name), found, seen, owners)
+    for name, child in _children(obj, attributes_only):
+        for below, item in _items(child):
+            _collect(item, _join(path, f"{name}{below}"), found, seen, owners, attributes_only)
 
 
 def _stored_variables(obj: Any) -> list[Variable]:
@@ -81,48 +101,75 @@ def _stored_variables(obj: Any) -> list[Variable]:
     return own_variables(obj)
 
 
-def _children(obj: Any) -> Iterator[tuple[str, Any]]:
+def _children(obj: Any, attributes_only: bool = False) -> Iterator[tuple[str, Any]]:
+    """(name, what it holds) of everything that hangs on a layer and may hold variables."""
     if not isinstance(obj, Layer):
         return
+    skip = type(obj)._untracked
+    held = {
+        name: value
+        for name, value in obj.__dict__.items()
+        if name not in skip and not name.startswith("__") and _holds_state(value)
+    }
+    public = {name: value for name, value in held.items() if not name.startswith("_")}
+    private = {name: value for name, value in held.items() if name.startswith("_")}
+    public |= _under_public_names(obj, private)
     listed = getattr(obj, "_layers", None)
     if listed is not None and hasattr(obj, "layers"):
         yield "layers", listed  # functional and sequential models
-        return
-    for name, value in sorted(obj.__dict__.items()):
-        if name.startswith("_") or name in type(obj)._untracked:
+    elif isinstance(getattr(type(obj), "layers", None), property) and not attributes_only:
+        public["layers"] = obj.layers
+    yield from sorted(public.items())
+    yield from sorted(private.items())
+
+
+def _under_public_names(obj: Any, private: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of a user's class that show something of `private`, which is stored as theirs."""
+    found: dict[str, Any] = {}
+    if not private:
+        return found
+    for kind in type(obj).__mro__:
+        if kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
             continue
-        if isinstance(value, (Layer, SeedGenerator, Metric)) or _holds_layers(value):
-            yield name, value
+        for name, member in vars(kind).items():
+            if isinstance(member, property) and not name.startswith("_"):
+                value = _shown(obj, name)
+                if any(value is held for held in private.values()):
+                    found[name] = value
+    return found
 
 
-def _holds_layers(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return any(
-            isinstance(item, (Layer, SeedGenerator)) or _holds_layers(item) for item in value
-        )
+def _shown(obj: Any, name: str) -> Any:
+    try:
+        return getattr(obj, name)
+    except Exception:  # whatever a property of somebody's raises, it shows nothing
+        return None
+
+
+def _holds_state(value: Any) -> bool:
+    if isinstance(value, (Layer, SeedGenerator, Metric)):
+        return True
     if isinstance(value, Mapping):
-        return any(isinstance(item, (Layer, SeedGenerator)) for item in value.values())
-    return False
+        return any(map(_holds_state, value.values()))
+    return isinstance(value, (list, tuple)) and any(map(_holds_state, value))
 
 
-def _collect_container(
-    container: Any,
-    path: str,
-    found: dict[str, Variable],
-    seen: set[int],
-    owners: dict[str, Any] | None,
-) -> None:
-    items = container.values() if isinstance(container, Mapping) else container
+def _items(child: Any) -> Iterator[tuple[str, Any]]:
+    """(what to add to the name of its attribute, object) of each object in an attribute."""
+    if isinstance(child, (Layer, SeedGenerator, Metric)):
+        yield "", child
+        return
     counts: dict[str, int] = {}
-    for item in items:
-        if isinstance(item, (list, tuple, Mapping)):
-            _collect_container(item, path, found, seen, owners)
-        elif isinstance(item, (Layer, SeedGenerator, Metric)):
-            name = to_snake_case(type(item).__name__)
-            count = counts.get(name, 0)
-            counts[name] = count + 1
-            where = f"{path}/{name}_{count}" if count else f"{path}/{name}"
-            _collect(item, where, found, seen, owners)
+    for item in child.values() if isinstance(child, Mapping) else child:
+        inside = isinstance(item, (list, tuple, Mapping))
+        if not inside and not isinstance(item, (Layer, SeedGenerator, Metric)):
+            continue
+        name = "container" if inside else to_snake_case(type(item).__name__)
+        count = counts.get(name, 0)
+        counts[name] = count + 1
+        name = f"/{name}_{count}" if count else f"/{name}"
+        for below, found in _items(item):
+            yield name + below, found
 
 
 def _join(path: str, name: str) -> str:
