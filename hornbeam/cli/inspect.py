@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hornbeam.errors import CorruptFileError
+from hornbeam.errors import CorruptFileError, FileError
 from hornbeam.saving import hdf5, json_format, legacy_h5
 from hornbeam.saving.archive import ArchiveReader
+from hornbeam.saving.opening import open_regular
 from hornbeam.saving.tensors import StoredTensor
-from hornbeam.saving.weight_files import MEMBERS, open_regular, open_weights
+from hornbeam.saving.weight_files import MEMBERS, open_weights
 
 
 def inspect_file(filepath: str, verify: bool = True) -> int:
@@ -57,7 +58,7 @@ def _state(tensor: StoredTensor, verify: bool) -> str:
         return shown
     try:
         tensor.read()
-    except CorruptFileError as error:
+    except FileError as error:
         return f"DAMAGED: {error}"
     return shown if tensor.sha256 is None else f"{shown} verified"
 

@@ -18,6 +18,7 @@ from typing import Any
 from hornbeam.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from hornbeam.saving import json_format
 from hornbeam.saving.atomic import atomic_write
+from hornbeam.saving.opening import open_regular
 
 INDEX = "checkpoints.json"
 MODEL = "model.keras"
@@ -35,7 +36,7 @@ def steps(directory: Path) -> list[int]:
     """
     path = directory / INDEX
     try:
-        with open(path, "rb") as file:
+        with open_regular(path) as file:
             content = file.read(MAX_INDEX_BYTES + 1)
     except FileNotFoundError:
         return []

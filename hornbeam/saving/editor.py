@@ -13,8 +13,9 @@ from hornbeam.errors import InputError, suggest
 from hornbeam.saving import hdf5, json_format
 from hornbeam.saving.archive import ArchiveReader
 from hornbeam.saving.atomic import atomic_write
+from hornbeam.saving.opening import open_regular
 from hornbeam.saving.tensors import StoredTensor
-from hornbeam.saving.weight_files import MEMBERS, checked_path, open_regular, open_weights
+from hornbeam.saving.weight_files import MEMBERS, checked_path, open_weights
 from hornbeam.saving.weights import named_variables
 
 

@@ -34,6 +34,7 @@ from hornbeam.saving.objects import (
     ignoring_compile_config,
     serialize_for_file,
 )
+from hornbeam.saving.opening import open_regular
 from hornbeam.saving.weight_files import (
     MEMBERS,
     WEIGHTS_MEMBER,
@@ -42,7 +43,6 @@ from hornbeam.saving.weight_files import (
     fill_from,
     h5_weights,
     load_weights,
-    open_regular,
     save_weights,
     write_h5,
 )
