@@ -25,6 +25,11 @@ def parser() -> argparse.ArgumentParser:
     inspect.add_argument(
         "--no-verify", action="store_true", help="do not read the values to verify their check sums"
     )
+    inspect.add_argument(
+        "--timeout", type=float, metavar="SECONDS",
+        help="look at the file in a process of its own, which ends after so long: for files that you "
+        "do not trust",
+    )  # fmt: skip
 
     convert = commands.add_parser(
         "convert", help="write a file in another format; the ends of the names say which"
@@ -55,8 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         if given.command == "inspect":
-            from hornbeam.cli.inspect import inspect_file
+            from hornbeam.cli.inspect import inspect_elsewhere, inspect_file
 
+            if given.timeout is not None:
+                return inspect_elsewhere(given.file, not given.no_verify, given.timeout)
             return inspect_file(given.file, verify=not given.no_verify)
         if given.command == "convert":
             from hornbeam.cli.convert import convert_file

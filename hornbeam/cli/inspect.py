@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hornbeam.errors import CorruptFileError, FileError
+from hornbeam.errors import CorruptFileError, FileError, LimitExceededError
 from hornbeam.saving import hdf5, json_format, legacy_h5
 from hornbeam.saving.archive import ArchiveReader
 from hornbeam.saving.opening import open_regular
@@ -50,6 +51,37 @@ def inspect_file(filepath: str, verify: bool = True) -> int:
             held.add(f"{name}: {tensor.dtype} {shape}, {tensor.nbytes:,} bytes, {state}")
     console.print(top, markup=False)
     return 1 if damaged else 0
+
+
+def inspect_elsewhere(filepath: str, verify: bool, timeout: float) -> int:
+    """Inspect a file in a process of its own: a file that crashes a library, or keeps it, ends that one.
+
+    Args:
+        filepath: the file.
+        verify: whether to read the values and verify their check sums.
+        timeout: how long it may take, in seconds.
+
+    Returns:
+        The exit status of `inspect_file`.
+
+    Raises:
+        LimitExceededError: if it takes longer.
+        CorruptFileError: if the process crashes.
+    """
+    words = ["inspect", filepath] if verify else ["inspect", "--no-verify", filepath]
+    program = "import sys; from hornbeam.cli import main; sys.exit(main(sys.argv[1:]))"
+    try:
+        status = subprocess.run(
+            [sys.executable, "-c", program, *words], timeout=timeout, check=False
+        ).returncode
+    except subprocess.TimeoutExpired:
+        raise LimitExceededError(
+            f"{filepath!r} was not read within {timeout:g} seconds. It may be large, or made so that "
+            "reading never ends: load it only if you trust it."
+        ) from None
+    if status not in (0, 1):
+        raise CorruptFileError(f"Reading {filepath!r} crashed (status {status}); do not load it.")
+    return status
 
 
 def _state(tensor: StoredTensor, verify: bool) -> str:
@@ -114,4 +146,4 @@ def _layers_in(inner: Any) -> Iterator[Any]:
                 yield inner[key]
 
 
-__all__ = ["inspect_file"]
+__all__ = ["inspect_elsewhere", "inspect_file"]

@@ -54,6 +54,22 @@ def test_inspect_reads_older_files(capsys):
     assert "no check sum" in shown
 
 
+def test_inspect_in_a_process_of_its_own(model, tmp_path, capfd, monkeypatch):
+    path = str(tmp_path / "m.keras")
+    assert main(["inspect", "--no-verify", "--timeout", "60", path]) == 0
+    assert "low (Dense)" in capfd.readouterr().out
+    assert main(["inspect", "--timeout", "60", str(tmp_path / "none.keras")]) == 1
+    assert "There is no file" in capfd.readouterr().err
+    assert main(["inspect", "--timeout", "0.001", path]) == 1
+    assert "was not read within 0.001 seconds" in capfd.readouterr().err
+    crash = tmp_path / "python"
+    crash.write_text("#!/bin/sh\nkill -SEGV $$\n")
+    crash.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(crash))
+    assert main(["inspect", "--timeout", "60", path]) == 1
+    assert "crashed (status -11)" in capfd.readouterr().err
+
+
 @pytest.mark.parametrize(
     "target", ["n.keras", "n.weights.h5", "n.safetensors", "n.npz", "n.weights.json"]
 )

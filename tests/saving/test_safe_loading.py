@@ -1,8 +1,8 @@
 """Published weaknesses of loaders, each as a file, against every way in.
 
 All run in one child process with an audit hook that notes code, imports, processes, sockets and files
-elsewhere.  The good file loads first (control one); that the hook notes what it is there for is shown by
-`test_the_tripwire_works` (control three: without the guards the same things would be noted).
+elsewhere.  That the hook notes what it is there for is shown by `test_the_tripwire_works`; the controls
+of each row of the table are in `test_safe_loading_controls`.
 """
 
 import os
