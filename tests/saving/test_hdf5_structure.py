@@ -263,6 +263,16 @@ def test_texts_and_nothing_else_of_any_length():
         opened.attribute(opened.root, "x")
 
 
+def test_numbers_that_numpy_does_not_have():
+    """A flipped bit in the type of a tensor: another bias of its exponents."""
+    data = good()
+    double = bytes([0x11, 0x20, 0x3F, 0, 8, 0, 0, 0, 0, 0, 64, 0, 52, 11, 0, 52])
+    assert data.count(double) == 2
+    data[data.index(double) + 18] = 1
+    with H5File(io.BytesIO(data), "it") as opened, pytest.raises(FileError, match="no numbers"):
+        opened.tensors()
+
+
 def test_the_file_that_libhdf5_never_came_back_from():
     model = hornbeam.Sequential([hornbeam.Input((1,)), layers.Dense(1)])
     before = [w.tolist() for w in model.get_weights()]
