@@ -15,7 +15,7 @@ import numpy as np
 from jax import lax
 
 from hornbeam import tree
-from hornbeam.backends import jax_cache, jax_scan, jax_windows
+from hornbeam.backends import jax_cache, jax_lists, jax_scan, jax_windows
 from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
 from hornbeam.backends.numpy import native_dtype, to_array

@@ -10,9 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from hornbeam import tree
+from hornbeam.backends import registry
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.layers.call_context import current as call_context
+from hornbeam.models import repeats
 from hornbeam.ops.node import Node
 from hornbeam.ops.record import OpCall
 
@@ -139,24 +141,47 @@ class Graph:
         """
         values: list[Any] = [None] * self.size
         values[: len(inputs)] = inputs
-        for step in self.steps:
-            call = step.operation if operation_fn is None else operation_fn(step.operation)
-            if step.single is not None:
-                out = call(values[step.single])
-            else:
-                leaves = list(step.template)
-                for position, slot in step.places:
-                    leaves[position] = values[slot]
-                args, kwargs = tree.unflatten(step.spec, leaves)
-                out = call(*args, **kwargs)
-            if isinstance(step.operation, OpCall):
-                _carry_mask(step, values, out)
-            if len(step.outputs) == 1 and not isinstance(out, (list, tuple, dict)):
-                values[step.outputs[0]] = out
-            else:
-                for slot, value in zip(step.outputs, tree.flatten(out), strict=True):
-                    values[slot] = value
+        runs = self._runs(inputs) if operation_fn is None else {}
+        i = 0
+        while i < len(self.steps):
+            run = runs.get(i)
+            if run is not None and repeats.run_blocks(self, run, values):
+                i = run.end
+                continue
+            self.run_step(self.steps[i], values, operation_fn)
+            i += 1
         return [values[slot] for slot in self._output_slots]
+
+    def _runs(self, inputs: Sequence[Any]) -> dict[int, Any]:
+        """First step -> run of equal blocks, where the engine of the inputs may loop over them."""
+        engine = registry.engine_of(type(inputs[0])) if len(self.steps) >= repeats.FEWEST else None
+        if engine is None or not engine.worth_looping(len(self.steps), 0):
+            return {}
+        return {run.first: run for run in repeats.runs_of(self)}
+
+    @staticmethod
+    def run_step(
+        step: Step,
+        values: list[Any],
+        operation_fn: Callable[[Any], Callable[..., Any]] | None = None,
+    ) -> None:
+        """Run one step: take its arguments from the slots `values`, and put its outputs there."""
+        call = step.operation if operation_fn is None else operation_fn(step.operation)
+        if step.single is not None:
+            out = call(values[step.single])
+        else:
+            leaves = list(step.template)
+            for position, slot in step.places:
+                leaves[position] = values[slot]
+            args, kwargs = tree.unflatten(step.spec, leaves)
+            out = call(*args, **kwargs)
+        if isinstance(step.operation, OpCall):
+            _carry_mask(step, values, out)
+        if len(step.outputs) == 1 and not isinstance(out, (list, tuple, dict)):
+            values[step.outputs[0]] = out
+        else:
+            for slot, value in zip(step.outputs, tree.flatten(out), strict=True):
+                values[slot] = value
 
 
 def _carry_mask(step: Step, values: list[Any], out: Any) -> None:

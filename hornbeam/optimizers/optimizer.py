@@ -108,6 +108,7 @@ class Optimizer(OptimizerState):
         self._accumulators: list[Variable] = []
         self._undecayed: tuple[set[int], list[str]] = (set(), [])
         self._overwritten: list[Array] = []
+        self._shared: dict[str, tuple[Any, Array, Array]] | None = None  # see `_scalars`
         self._iterations = self.add_variable(
             (), "zeros", "int32", aggregation="only_first_replica", name="iteration"
         )
@@ -186,16 +187,20 @@ class Optimizer(OptimizerState):
         dtype = variable.dtype
         index = self._get_variable_index(variable)
         state = {name: variables[index] for name, variables in self._slots.items()}
-        new, slots = self.update(
-            ops.cast(gradient, dtype),
-            variable.value,
-            {name: slot.value for name, slot in state.items()},
-            ops.cast(learning_rate, dtype),
-            ops.cast(self.iterations + 1, dtype),
-        )
+        rate, step = self._scalars(learning_rate, dtype)
+        values = {name: slot.value for name, slot in state.items()}
+        new, slots = self.update(ops.cast(gradient, dtype), variable.value, values, rate, step)
         variable.assign(new)
         for name, slot in state.items():
             slot.assign(slots[name])
+
+    def _scalars(self, rate: Any, dtype: str) -> tuple[Array, Array]:
+        """The learning rate and the number of the update in a dtype; once for all of an update."""
+        known = {} if self._shared is None else self._shared
+        if dtype not in known:
+            known[dtype] = rate, ops.cast(rate, dtype), ops.cast(self.iterations + 1, dtype)
+        given, *scalars = known[dtype]
+        return tuple(scalars) if given is rate else (ops.cast(rate, dtype), scalars[1])
 
     # ------------------------------------------------------------------------------------ variables
 
@@ -391,8 +396,12 @@ class Optimizer(OptimizerState):
         """All at once by the engine's own rule, if it has one, or an `update_step` for each variable."""
         if self._update_natively(grads, variables, rate):
             return
-        for gradient, variable in zip(grads, variables, strict=True):
-            self.update_step(gradient, variable, rate)
+        self._shared = {}
+        try:
+            for gradient, variable in zip(grads, variables, strict=True):
+                self.update_step(gradient, variable, rate)
+        finally:
+            self._shared = None
 
     def _update_natively(self, grads: list[Array], variables: list[Variable], rate: Any) -> bool:
         """Let the engine overwrite the variables; whether it has done so.
