@@ -7,6 +7,7 @@ import inspect
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from contextvars import ContextVar
 from typing import Any, ClassVar
 
 import jax
@@ -37,6 +38,9 @@ FUSED_FLOPS = 5e7
 """Steps with fewer floating-point operations are cheaper than their dispatch on a CPU."""
 FUSED_BYTES = 300_000
 """Batches that are smaller are taken out of the data within compiled code without loss."""
+
+LOOPED_BYTES = 64 * 2**20
+"""Blocks whose variables are larger are not worth stacking, with another copy of them in memory."""
 
 
 class JaxBackend(Backend):
@@ -171,6 +175,19 @@ class JaxBackend(Backend):
         reverse: bool = False,
     ) -> tuple[Any, Any]:
         return jax_scan.scan(fn, init, xs, length, reverse)
+
+    def worth_looping(self, count: int, nbytes: int) -> bool:
+        """In compiled steps, which XLA compiles for as long as there is much in them."""
+        return nbytes <= LOOPED_BYTES and _in_step.get()
+
+    def scan_lists(
+        self,
+        fn: Callable[[Array, list[Array]], tuple[Array, list[Array]]],
+        init: Array,
+        columns: list[list[Array]],
+    ) -> tuple[Array, list[list[Array]]]:
+        """Rows by numbers that XLA does not know; see `jax_lists`."""
+        return jax_lists.scan_lists(fn, init, columns)
 
     def cond(
         self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
@@ -385,6 +402,8 @@ class JaxBackend(Backend):
 
 
 _dtype_name = functools.cache(str)
+_in_step: ContextVar[bool] = ContextVar("hornbeam_jax_in_step", default=False)
+"""Whether a step is being traced."""
 _relu = jax.jit(jax.nn.relu, inline=True)
 
 
@@ -436,10 +455,12 @@ class _Compiled:
 
         def body(*args: Any) -> Any:
             token = in_own_compilation.set(options is not None)
+            step = _in_step.set(True)
             try:
                 with jax.enable_x64(bool(self._wide_state)):
                     return fn(*args)
             finally:
+                _in_step.reset(step)
                 in_own_compilation.reset(token)
 
         donated = (0,) if donate else ()

@@ -404,6 +404,34 @@ class Backend:
         """
         raise self.unsupported("scan")
 
+    def worth_looping(self, count: int, nbytes: int) -> bool:
+        """Whether `count` equal blocks are better computed now by `scan_lists` than one by one.
+
+        Args:
+            count: how many there are.
+            nbytes: the size of all their variables, which are copied for it.
+        """
+        return False
+
+    def scan_lists(
+        self,
+        fn: Callable[[Array, list[Array]], tuple[Array, list[Array]]],
+        init: Array,
+        columns: list[list[Array]],
+    ) -> tuple[Array, list[list[Array]]]:
+        """`scan` over lists of arrays in place of stacked ones, of which it makes lists.
+
+        Args:
+            fn: ``carry, outputs = fn(carry, [column[i] for column in columns])``, for each i.
+            init: the first carry.
+            columns: lists of one length, each of arrays of one shape and dtype.
+
+        Returns:
+            The last carry, and for each of the outputs the list of what it was.
+        """
+        carry, stacked = self.scan(fn, init, [self.stack(column, 0) for column in columns])
+        return carry, [[rows[i] for i in range(len(columns[0]))] for rows in stacked]
+
     def cond(
         self, predicate: Array, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
     ) -> Any:
