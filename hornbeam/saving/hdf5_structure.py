@@ -81,24 +81,30 @@ def check_structure(file: IO[bytes], source: str) -> dict[int, list[Part]]:
     """
     walk = _Walk(file, source)
     heaps: set[int] = set()
-    stack = [walk.root()]
-    while stack:
-        held = stack.pop()
-        stack += walk.visit(held, heaps)
-    for address in sorted(heaps):
-        walk.heap_of_values(address)
+    try:
+        stack = [walk.root()]
+        while stack:
+            held = stack.pop()
+            stack += walk.visit(held, heaps)
+        for address in sorted(heaps):
+            walk.heap_of_values(address)
+    except IndexError:
+        raise walk.too_short() from None
     return walk.parts
 
 
 class _Walk:
     def __init__(self, file: IO[bytes], source: str) -> None:
         self.file, self.source = file, source
-        self.size = self.left = file.seek(0, 2)
+        self.size = self.left = self.left_for_texts = file.seek(0, 2)
         self.seen: set[int] = set()
         self.parts: dict[int, list[Part]] = {}
 
     def damaged(self, what: str) -> CorruptFileError:
         return CorruptFileError(f"{self.source!r} is damaged: {what}.")
+
+    def too_short(self) -> CorruptFileError:
+        return self.damaged("one of its structures is too short")
 
     def newer(self, path: str) -> UnsafeFileError:
         return UnsafeFileError(
@@ -131,7 +137,7 @@ class _Walk:
         try:
             return struct.unpack_from("<" + form, data, place)
         except struct.error:
-            raise self.damaged("one of its structures is too short") from None
+            raise self.too_short() from None
 
     # ------------------------------------------------------------------------------------- objects
 
@@ -362,10 +368,13 @@ class _Walk:
         if data[start + name : start + name + 1] == b"" or data[start + name] & 15 != STRINGS:
             return set()
         values = data[start + name + kind + space :]
-        found = {
-            self.part("Q", values, place + 4)[0]
-            for place in range(0, len(values) - 15, 16)
-        }  # fmt: skip
+        found = set()
+        for place in range(0, len(values) - 15, 16):
+            length, address = self.part("LQ", values, place)
+            self.left_for_texts -= length
+            if self.left_for_texts < 0:  # room would be made for it before it is read
+                raise self.damaged(f"a text at '{path}' is longer than the file")
+            found.add(address)
         return found - {0}
 
     def heap_of_values(self, address: int) -> None:

@@ -116,6 +116,22 @@ def text_without_end(data):
 
 
 @case
+def text_longer_than_the_file(data):
+    heap = struct.pack("<Q", data.index(b"GCOL"))
+    place = data.index(heap)  # in an attribute, behind the length
+    assert at(data, place - 4, "L") == len("text 0")
+    put(data, place - 4, 2**32 - 1, "L")
+
+
+@case
+def message_too_short(data):
+    """A table of names, of which the second address is missing."""
+    place = at(data, 64) + 16
+    assert at(data, place, "L") == 0x100011
+    put(data, place + 2, 8, "H")
+
+
+@case
 def no_heap_of_texts(data):
     data[data.index(b"GCOL")] ^= 1
 
