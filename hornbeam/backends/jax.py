@@ -16,7 +16,7 @@ import numpy as np
 from jax import lax
 
 from hornbeam import tree
-from hornbeam.backends import jax_cache, jax_lists, jax_scan, jax_windows
+from hornbeam.backends import jax_cache, jax_linear, jax_lists, jax_scan, jax_windows
 from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
 from hornbeam.backends.numpy import native_dtype, to_array
@@ -298,6 +298,12 @@ class JaxBackend(Backend):
 
     # ------------------------------------------------------------- overrides, each with its reason
 
+    def add(self, x1: Array, x2: Array) -> Array:
+        """A bias is added by a way whose gradient is 10 times faster; see `jax_linear`."""
+        if in_own_compilation.get() and jax_linear.is_bias(x1, x2):
+            return jax_linear.plus_bias(x1, x2)
+        return jnp.add(x1, x2)
+
     def rsqrt(self, x: Array) -> Array:
         """One instruction instead of two."""
         return lax.rsqrt(x)
@@ -360,7 +366,7 @@ class JaxBackend(Backend):
         zero_output_for_mask: bool = False,
     ) -> tuple[Array, Array, Array, Array]:
         """A backward pass that takes the kernel's gradient as one product: 40 % less time."""
-        projected = x @ kernel if bias is None else x @ kernel + bias
+        projected = x @ kernel if bias is None else self.add(x @ kernel, bias)
         states, c = lstm_states(projected, h, c, recurrent_kernel, mask)
         if mask is None:
             return states[-1], states, states[-1], c

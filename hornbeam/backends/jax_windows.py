@@ -29,7 +29,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from hornbeam.backends import windows
+from hornbeam.backends import jax_linear, windows
 
 Array = Any
 
@@ -128,6 +128,8 @@ def _conv(inputs: Array, kernel: Array, plan: windows.Plan, pads: tuple[Any, ...
             )
             return out if plan.channels_last else jnp.moveaxis(out, -1, 1)
     plain = all(s == 1 for s in (*plan.strides, *plan.dilations))
+    if in_own_compilation.get() and plain and groups == 1 and plan.ndim == 2 and plan.channels_last:
+        return jax_linear.conv(inputs, kernel, pads)
     wide = plan.ndim == 2 and size[-1] > 1
     cut = on_cpu() and wide and unpadded and plain and not in_own_compilation.get()
     spatial = "DHW"[-plan.ndim :]

@@ -45,6 +45,7 @@ def _agree(ours: Callable[..., Any], composed: Callable[..., Any], *arrays: Any)
     ("strides", "dilation", "padding", "layout"),
     [
         (1, 1, "valid", "channels_last"),
+        (1, 1, "same", "channels_last"),
         (1, 1, "valid", "channels_first"),
         (2, 1, "same", "channels_first"),
         (1, 2, "same", "channels_last"),

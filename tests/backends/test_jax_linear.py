@@ -1,0 +1,85 @@
+"""Primitives of the JAX backend: derivatives of any kind are those of JAX's own operations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hornbeam.backends import jax_linear, jax_windows, registry
+
+jax = pytest.importorskip("jax")
+PADS = ((1, 0), (2, 1))
+
+
+def _conv(x: Any, kernel: Any) -> Any:
+    return jax.lax.conv_general_dilated(
+        x, kernel, (1, 1), PADS, dimension_numbers=jax_linear.LAYOUT
+    )
+
+
+PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[tuple[int, ...]]]] = {
+    "conv": (lambda x, k: jax_linear.conv(x, k, PADS), _conv, [(2, 5, 6, 3), (3, 2, 3, 4)]),
+    "bias": (jax_linear.plus_bias, lambda x, b: x + b, [(2, 5, 3), (3,)]),
+}
+
+
+def _derivatives(fn: Callable[..., Any], x: Any, w: Any) -> dict[str, Any]:
+    def loss(x: Any, w: Any) -> Any:
+        return (fn(x, w) ** 3).sum()
+
+    slope = jax.grad(loss, argnums=(0, 1))
+    rows = jax.numpy.stack([x, 2 * x])
+    return {
+        "value": fn(x, w),
+        "reverse": slope(x, w),
+        "forward": jax.jvp(fn, (x, w), (w.sum() * x, 2 * w))[1],
+        "forward over reverse": jax.jvp(slope, (x, w), (x, w))[1],
+        "reverse over reverse": jax.grad(lambda w: (slope(x, w)[1] ** 2).sum())(w),
+        "mapped over x": jax.vmap(slope, (0, None))(rows, w),
+        "mapped over both": jax.vmap(fn)(rows, jax.numpy.stack([w, -w])),
+    }
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_derivatives(name: str) -> None:
+    ours, theirs, shapes = PAIRS[name]
+    rng = np.random.default_rng(0)
+    arrays = [jax.numpy.asarray(rng.standard_normal(s).astype("float32")) for s in shapes]
+    expected = jax.jit(lambda *a: _derivatives(theirs, *a))(*arrays)
+    found = jax.jit(lambda *a: _derivatives(ours, *a))(*arrays)
+    for kind, values in expected.items():
+        for a, b in zip(jax.tree.leaves(found[kind]), jax.tree.leaves(values), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-2, err_msg=kind)
+
+
+def test_large_biases_alone_are_added_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_linear, "MANY", 24)
+    zeros = jax.numpy.zeros
+    assert jax_linear.is_bias(zeros((2, 4, 3)), zeros(3))
+    assert not jax_linear.is_bias(zeros((2, 3, 3)), zeros(3))  # few
+    assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros(1))
+    assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros((4, 3)))
+    assert not jax_linear.is_bias(zeros((2, 4, 3), "float16"), zeros(3, "float16"))
+    assert not jax_linear.is_bias(zeros((2, 4, 3)), 1.0)
+
+
+def test_where_hornbeam_compiles_the_sum_is_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_linear, "MANY", 1)
+    b = registry.get("jax")
+    x, bias = b.ones((4, 3), "float32"), b.ones((3,), "float32")
+
+    def is_product() -> bool:
+        return "hornbeam_spread" in str(jax.make_jaxpr(lambda x, bias: b.add(x, bias))(x, bias))
+
+    assert not is_product()
+    found: list[bool] = []
+
+    def own(x: Any, bias: Any) -> Any:
+        found.append(is_product())
+        return jax.grad(lambda bias: (b.add(x, bias) * x).sum())(bias)
+
+    assert b.compile(own)(x, bias).tolist() == [4.0, 4.0, 4.0]
+    assert found == [jax_windows.compiler_options() is not None]
