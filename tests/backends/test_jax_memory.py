@@ -1,0 +1,69 @@
+"""What steps free stays with the process, unless the user has decided otherwise."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+
+import pytest
+
+from hornbeam.backends import jax_memory
+
+pytest.importorskip("jax")
+GLIBC = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
+
+SCRIPT = """
+import resource
+from hornbeam.backends import registry
+b = registry.get("jax")
+x = b.ones((64, 256, 256), "float32")  # a product after it needs 32 MB for what lies between
+step = b.compile(lambda state, x: [state[0] + b.sum(b.matmul(b.exp(x), x))], donate=True)
+state = [b.zeros((), "float32")]
+found = []
+for _ in range(16):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    state = step(state, x)
+    b.synchronize(state)
+    found.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+print(min(found))
+"""
+
+
+def _faults(**environment: str) -> int:
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**kept, "JAX_PLATFORMS": "cpu", **environment},
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(not GLIBC, reason="another C library")
+def test_steps_begin_with_memory_that_is_there() -> None:
+    assert _faults() < 100 < 4000 < _faults(HORNBEAM_KEEP_MEMORY="0")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        (jax_memory.VARIABLE, "0"),
+        ("MALLOC_ARENA_MAX", "2"),
+        ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
+    ],
+)
+def test_what_the_user_has_decided_stays(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert not jax_memory.one_heap()
+    assert not jax_memory.keep.__wrapped__()
+
+
+def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not jax_memory.one_heap()
