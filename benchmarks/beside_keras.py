@@ -20,7 +20,7 @@ from benchmarks.programs import (
 )
 from benchmarks.timing import Result, Scale, in_turns
 
-BY_HAND = {"torch": "benchmarks.by_hand", "jax": "benchmarks.by_hand_jax"}
+BY_HAND = {e: f"benchmarks.by_hand_{e}" for e in ("jax", "torch", "tensorflow", "pytensor")}
 """Engine -> the module with its programs by hand."""
 ACROSS = ("cnn_fit", "lstm_fit")
 """What JAX does beside plain PyTorch."""

@@ -170,6 +170,38 @@ def lstm_fit(scale: Scale) -> tuple[Program, int]:
     return _trained(model, params, _adam, _binary, x, y, 32)
 
 
+def _normalized(x: Any, scale: Any, offset: Any) -> Any:
+    centred = x - x.mean(-1, keepdims=True)
+    return centred * lax.rsqrt((centred**2).mean(-1, keepdims=True) + 1e-5) * scale + offset
+
+
+def transformer_fit(scale: Scale) -> tuple[Program, int]:
+    """One epoch of the two-block transformer, with `jax.nn.dot_product_attention`."""
+    width, length = scale.size(256), scale.size(128)
+    rng = np.random.default_rng(0)
+    params: list[Any] = []
+    for _ in range(2):
+        for a, b in ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)):
+            params += [_weights(rng, a, b), jnp.zeros(b)]
+        params += [jnp.ones(width), jnp.zeros(width), jnp.ones(width), jnp.zeros(width)]
+    params += [_weights(rng, width, 10), jnp.zeros(10)]
+
+    def model(p: Any, x: Any) -> Any:
+        for i in (0, 12):
+            qkv, qkv_b, out, out_b, up, up_b, down, down_b, s1, o1, s2, o2 = p[i : i + 12]
+            parts = (x @ qkv + qkv_b).reshape(*x.shape[:2], 3, 8, width // 8)
+            q, k, v = (parts[:, :, j] for j in range(3))
+            attended = jax.nn.dot_product_attention(q, k, v).reshape(x.shape)
+            x = _normalized(x + attended @ out + out_b, s1, o1)
+            x = _normalized(x + jax.nn.gelu(x @ up + up_b, False) @ down + down_b, s2, o2)
+        return x.mean(1) @ p[24] + p[25]
+
+    rows = 16 * max(1, scale.steps // 8)
+    x = rng.random((rows, length, width), dtype="float32")
+    y = rng.integers(0, 10, rows).astype("int32")
+    return _trained(model, params, _adam, _crossentropy, x, y, 16)
+
+
 def tiny_fit(scale: Scale) -> tuple[Program, int]:
     """A 2x2 layer on 10,000 rows at batch 32."""
     rng = np.random.default_rng(0)
@@ -196,6 +228,7 @@ def predict_one_row(scale: Scale) -> tuple[Program, int]:
 
 
 BY_HAND: dict[str, Callable[[Scale], tuple[Program, int]]] = {
-    fn.__name__: fn for fn in (mlp_fit, cnn_fit, lstm_fit, tiny_fit, predict_one_row)
+    fn.__name__: fn
+    for fn in (mlp_fit, cnn_fit, lstm_fit, transformer_fit, tiny_fit, predict_one_row)
 }
 """Name of a program of `programs.py` -> the same by hand."""

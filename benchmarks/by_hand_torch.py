@@ -154,6 +154,42 @@ def lstm_fit(scale: Scale) -> tuple[Program, int]:
     )
 
 
+class _Block(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+
+    def forward(self, x: Any) -> Any:
+        batch, length, width = x.shape
+        q, k, v = self.qkv(x).view(batch, length, 3, 8, width // 8).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+        x = self.first(x + self.out(attended))
+        return self.second(x + self.down(F.gelu(self.up(x))))
+
+
+class _Transformer(nn.Module):
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(_Block(width), _Block(width))
+        self.out = nn.Linear(width, 10)
+
+    def forward(self, x: Any) -> Any:
+        return self.out(self.blocks(x).mean(1))
+
+
+def transformer_fit(scale: Scale) -> tuple[Program, int]:
+    """One epoch of the two-block transformer."""
+    width, length = scale.size(256), scale.size(128)
+    model = _Transformer(width)
+    rng = np.random.default_rng(0)
+    rows = 16 * max(1, scale.steps // 8)
+    x = rng.random((rows, length, width), dtype="float32")
+    y = rng.integers(0, 10, rows)
+    return _trained(model, torch.optim.Adam(model.parameters()), _crossentropy, _hits, x, y, 16)
+
+
 def tiny_fit(scale: Scale) -> tuple[Program, int]:
     """A 2x2 layer on 10,000 rows at batch 32."""
     model = nn.Linear(2, 2)
@@ -198,6 +234,7 @@ BY_HAND: dict[str, Callable[[Scale], tuple[Program, int]]] = {
         mlp_train_on_batch,
         cnn_fit,
         lstm_fit,
+        transformer_fit,
         tiny_fit,
         predict_one_row,
         call_one_batch,

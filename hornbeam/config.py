@@ -10,14 +10,17 @@ from hornbeam import tracebacks
 from hornbeam.backends.registry import backend, set_backend, use_backend
 from hornbeam.dtype_policies.policy import dtype_policy, set_dtype_policy
 from hornbeam.dtypes import floatx, set_floatx
-from hornbeam.errors import UnsafeFileError, UnsupportedError
+from hornbeam.errors import UnsafeFileError
 from hornbeam.settings import (
+    disable_flash_attention,
     disable_interactive_logging,
     disable_portable_random,
+    enable_flash_attention,
     enable_interactive_logging,
     enable_portable_random,
     epsilon,
     image_data_format,
+    is_flash_attention_enabled,
     is_interactive_logging_enabled,
     is_portable_random_enabled,
     max_epochs,
@@ -65,47 +68,6 @@ def is_traceback_filtering_enabled() -> bool:
     True
     """
     return tracebacks.is_filtering()
-
-
-def is_flash_attention_enabled() -> bool:
-    """Whether attention asks for a kernel that never stores all logits: never, no engine has one yet.
-
-    Example:
-
-    >>> import hornbeam
-    >>> hornbeam.config.is_flash_attention_enabled()
-    False
-    """
-    return False
-
-
-def enable_flash_attention() -> None:
-    """Refused: no engine has a flash-attention kernel here yet.
-
-    Raises:
-        UnsupportedError: always; it says what to use instead.
-
-    Example:
-
-    >>> import hornbeam
-    >>> hornbeam.config.enable_flash_attention()
-    Traceback (most recent call last):
-    hornbeam.errors.UnsupportedError: No engine has a flash-attention kernel yet...
-    """
-    raise UnsupportedError(
-        "No engine has a flash-attention kernel yet; `ops.dot_product_attention` computes the same "
-        "values with the logits in memory. Leave `flash_attention` at None."
-    )
-
-
-def disable_flash_attention() -> None:
-    """Ask for attention with the logits in memory, which is the only kind there is.
-
-    Example:
-
-    >>> import hornbeam
-    >>> hornbeam.config.disable_flash_attention()
-    """
 
 
 def enable_unsafe_deserialization() -> None:

@@ -134,6 +134,48 @@ def is_portable_random_enabled() -> bool:
     return _portable_random
 
 
+_flash_attention = True
+
+
+def enable_flash_attention() -> None:
+    """Let engines use a kernel that never stores all logits, where they have one; so it is at first.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.enable_flash_attention()
+    """
+    global _flash_attention
+    _flash_attention = True
+
+
+def disable_flash_attention() -> None:
+    """Keep flash attention out of all calls that do not ask for it by `flash_attention=True`.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.disable_flash_attention()
+    >>> hornbeam.config.is_flash_attention_enabled()
+    False
+    >>> hornbeam.config.enable_flash_attention()
+    """
+    global _flash_attention
+    _flash_attention = False
+
+
+def is_flash_attention_enabled() -> bool:
+    """Whether engines may use flash attention of their own accord, where they have it.
+
+    Example:
+
+    >>> import hornbeam
+    >>> hornbeam.config.is_flash_attention_enabled()
+    True
+    """
+    return _flash_attention
+
+
 _interactive = True
 _max_epochs: int | None = None
 _max_steps_per_epoch: int | None = None

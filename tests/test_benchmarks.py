@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,7 @@ import numpy as np
 import pytest
 
 import hornbeam
-from benchmarks import by_hand_jax, data_path, deep, dispatch, gpu, memory, programs
-from benchmarks.by_hand import BY_HAND
+from benchmarks import beside_keras, data_path, deep, dispatch, gpu, memory, programs
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
 from hornbeam.backends import jax as jax_backend
@@ -30,22 +30,20 @@ def test_every_program_runs(name: str) -> None:
     assert 0 < target <= 1
 
 
-@pytest.mark.parametrize("name", BY_HAND)
-def test_every_program_by_hand_runs(name: str) -> None:
-    builders = {builder.__name__: builder for _, builder, _ in PROGRAMS.values()}
-    program, units = BY_HAND[name](TINY)
-    program()
-    with hornbeam.use_backend("torch"):
-        ours, our_units = builders[name](hornbeam, TINY)
-        ours()
-    assert units == our_units
+BY_HAND = [
+    (engine, name)
+    for engine, module in beside_keras.BY_HAND.items()
+    if engine in ENGINES
+    for name in importlib.import_module(module).BY_HAND
+]
 
 
-@pytest.mark.parametrize("name", by_hand_jax.BY_HAND)
-def test_every_program_by_hand_does_as_much(name: str) -> None:
-    program, units = by_hand_jax.BY_HAND[name](TINY)
+@pytest.mark.parametrize(("engine", "name"), BY_HAND)
+def test_every_program_by_hand_does_as_much(engine: str, name: str) -> None:
+    program, units = importlib.import_module(beside_keras.BY_HAND[engine]).BY_HAND[name](TINY)
     program()
-    _, expected = getattr(programs, name)(hornbeam, TINY)
+    with hornbeam.use_backend(engine):
+        _, expected = getattr(programs, name)(hornbeam, TINY)
     assert units == expected
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import hornbeam
 from hornbeam import config
-from hornbeam.errors import InputError, UnsafeFileError, UnsupportedError
+from hornbeam.errors import InputError, UnsafeFileError
 
 
 def regression():
@@ -56,8 +56,6 @@ def test_tracebacks_leave_out_own_frames_unless_asked():
 def test_what_is_refused():
     with pytest.raises(UnsafeFileError, match="never runs code"):
         config.enable_unsafe_deserialization()
-    with pytest.raises(UnsupportedError, match="dot_product_attention"):
-        config.enable_flash_attention()
 
 
 def test_clear_session_numbers_names_anew():

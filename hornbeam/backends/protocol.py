@@ -139,11 +139,19 @@ class Backend:
             return found
         raise self.unsupported(name)
 
-    def unsupported(self, what: str, instead: str = "the 'jax' engine") -> UnsupportedError:
-        """The error to raise for what this engine cannot do."""
+    def unsupported(self, what: str, engine: str = "jax") -> UnsupportedError:
+        """The error to raise for what this engine cannot do, and `engine` can."""
         return UnsupportedError(
-            f"The engine {self.name!r} has no {what!r}. Use {instead}: "
-            "`hornbeam.config.set_backend('jax')` before the model is built."
+            f"The engine {self.name!r} has no {what!r}. Use the {engine!r} engine: "
+            f"`hornbeam.config.set_backend({engine!r})` before the model is built."
+        )
+
+    def without_flash_attention(self, why: str = "") -> UnsupportedError:
+        """The error to raise where flash attention is asked for and this engine has none."""
+        return UnsupportedError(
+            f"The engine {self.name!r} has no flash attention for these arrays{why}. Leave "
+            "`flash_attention` at None, which takes the best that there is; the 'torch' engine has "
+            "it for (batch, time, heads, features) without a soft cap."
         )
 
     def __repr__(self) -> str:

@@ -260,9 +260,11 @@ def _qr(x: Array, mode: str) -> Any:
 
 
 def _solve(a: Array, b: Array) -> Array:
-    lead = tf.broadcast_static_shape(a.shape[:-2], b.shape[:-2]).as_list()
-    a = broadcast_to(a, (*lead, *shape(a)[-2:]))
-    return tf.linalg.solve(a, broadcast_to(b, (*lead, *shape(b)[-2:])))
+    if a.shape[:-2] != b.shape[:-2] or a.shape[:-2].rank is None:
+        lead = tf.broadcast_static_shape(a.shape[:-2], b.shape[:-2]).as_list()
+        a = broadcast_to(a, (*lead, *shape(a)[-2:]))
+        b = broadcast_to(b, (*lead, *shape(b)[-2:]))
+    return tf.linalg.solve(a, b)
 
 
 @tf.custom_gradient  # type: ignore[untyped-decorator]

@@ -425,12 +425,7 @@ class TorchBackend(Backend):
     ) -> Array:
         """Fused, a tenth of the time; its gradient cannot be differentiated, so not within another."""
         shapes_fit = query.ndim == key.ndim == value.ndim == 4 and not query.shape[2] % key.shape[2]
-        if (
-            flash_attention
-            or attn_logits_soft_cap is not None
-            or not shapes_fit
-            or _depth.value > 1
-        ):
+        if attn_logits_soft_cap is not None or not shapes_fit or _depth.value > 1:
             return COMPOSITIONS["dot_product_attention"](
                 self,
                 query,
@@ -443,7 +438,13 @@ class TorchBackend(Backend):
                 flash_attention,
                 attn_logits_soft_cap,
             )
-        return torch_overrides.attention(query, key, value, bias, mask, scale, is_causal)
+        arguments = query, key, value, bias, mask, scale, is_causal, flash_attention
+        try:
+            return torch_overrides.attention(*arguments)
+        except RuntimeError as error:
+            if not flash_attention:
+                raise
+            raise self.without_flash_attention(f" ({error})") from None
 
     def max_pool(
         self,

@@ -9,17 +9,16 @@ and so does the kernel for batches in training, which is why there is none.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from hornbeam import settings
 
 Array = Any
-FAR = -0.7 * 3.4e38
-"""What is added to the logits of what is masked, as in the composition."""
-
 NO_CLASS = -100
 
 _TRANSPOSED: tuple[Any, ...] = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
@@ -107,10 +106,14 @@ def attention(
     mask: Array | None,
     scale: float | None,
     is_causal: bool,
+    flash_attention: bool | None = None,
 ) -> Array:
     """Fused attention of arrays (batch, time, heads, features).
 
     Masks are added as numbers, so that a row without anything to see gets the mean of all, not NaN.
+
+    Raises:
+        RuntimeError: if `flash_attention` is True and that kernel does not take such arrays.
     """
     shape = query.shape[0], query.shape[2], query.shape[1], key.shape[1]
     queries = query.transpose(1, 2)
@@ -123,16 +126,29 @@ def attention(
             hidden = hidden | torch.ones(shape[2:], dtype=torch.bool, device=query.device).triu(1)
         added = queries.new_zeros(()) if bias is None else bias
         blind = hidden.all(-1, keepdim=True)  # these see everything alike, and learn nothing
-        added = added.expand(shape).masked_fill(hidden, FAR).masked_fill(blind, 0.0)
+        added = (
+            added.expand(shape)
+            .masked_fill(hidden, 0.7 * torch.finfo(added.dtype).min)
+            .masked_fill(blind, 0.0)
+        )
         queries = queries.masked_fill(blind, 0.0)
         is_causal = False
-    out = F.scaled_dot_product_attention(
-        queries,
-        key.transpose(1, 2),
-        value.transpose(1, 2),
-        None if added is None else added.expand(shape),
-        is_causal=is_causal,
-        scale=scale,
-        enable_gqa=query.shape[2] != key.shape[2],
-    )
+    if flash_attention is None and not settings.is_flash_attention_enabled():
+        flash_attention = False
+    with nullcontext() if flash_attention is None else sdpa_kernel(_KERNELS[flash_attention]):
+        out = F.scaled_dot_product_attention(
+            queries,
+            key.transpose(1, 2),
+            value.transpose(1, 2),
+            None if added is None else added.expand(shape),
+            is_causal=is_causal,
+            scale=scale,
+            enable_gqa=query.shape[2] != key.shape[2],
+        )
     return out.transpose(1, 2)
+
+
+_KERNELS = {
+    True: [SDPBackend.FLASH_ATTENTION],
+    False: [SDPBackend.MATH, SDPBackend.EFFICIENT_ATTENTION],
+}

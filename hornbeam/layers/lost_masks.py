@@ -3,15 +3,16 @@
 Masks follow values through layers, and through ops of symbolic tensors.  In a hand-written `call` an
 engine's own operators (``x * 2``) make arrays that nobody sees being made, and no mask can follow.  What
 can be seen is a layer that would use a mask, gets none, and gets an array that neither came into the
-`call` nor out of a layer, while a mask for the same batch and time is around.  That deserves a warning.
+`call` nor out of a layer, while a mask for the same batch and time is around.  Going on would take the
+padding for data, so that is an error; whoever passes any mask by hand has thought of it.
 """
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 from hornbeam import tree
+from hornbeam.errors import InputError
 from hornbeam.layers.call_context import CallContext
 
 
@@ -44,8 +45,15 @@ def know(context: CallContext, values: Any) -> None:
             context.know(leaf)
 
 
+def given_by_hand(mask_name: str, kwargs: dict[str, Any]) -> bool:
+    """Whether the caller has thought of masks: passed this one, be it None, or an array as another."""
+    return mask_name in kwargs or any(
+        name.endswith("mask") and hasattr(value, "shape") for name, value in kwargs.items()
+    )
+
+
 def watch(context: CallContext, layer: Any, name: str, value: Any, mask_name: str) -> None:
-    """Warn if a mask for `value`, an argument of a layer that uses masks, was probably lost.
+    """Raise if a mask for `value`, an argument of a layer that uses masks, was probably lost.
 
     Args:
         context: the call that is going on.
@@ -53,6 +61,9 @@ def watch(context: CallContext, layer: Any, name: str, value: Any, mask_name: st
         name: the argument.
         value: its value, an array or a nest of them, for which there is no mask.
         mask_name: the argument that the mask would be.
+
+    Raises:
+        InputError: if so; it names the layer, the argument and the two ways out.
     """
     if not context.masks or not parent_is_handwritten(context):
         return
@@ -64,15 +75,21 @@ def watch(context: CallContext, layer: Any, name: str, value: Any, mask_name: st
             size = tuple(getattr(mask, "shape", ()))
             if 1 < len(size) < len(shape) and shape[: len(size)] == size:
                 parent = context.layers[-2]
-                warnings.warn(
+                raise InputError(
                     f"Layer {layer.path!r} ({type(layer).__name__}) uses masks, but none came with its "
                     f"`{name}` of shape {shape}, although the call of {parent.path!r} "
                     f"({type(parent).__name__}) has a mask of shape {size}. Operators such as `x * 2` "
                     f"make arrays that masks do not follow: pass `{mask_name}=` (what `compute_mask()` "
-                    f"of the masking layer gives), or `{mask_name}=None` if there is nothing to mask.",
-                    stacklevel=2,
+                    f"of the masking layer gives), or `{mask_name}=None` if there is nothing to mask."
                 )
-                return
 
 
-__all__ = ["enter", "is_handwritten", "know", "leave", "parent_is_handwritten", "watch"]
+__all__ = [
+    "enter",
+    "given_by_hand",
+    "is_handwritten",
+    "know",
+    "leave",
+    "parent_is_handwritten",
+    "watch",
+]

@@ -18,6 +18,7 @@ from hornbeam.layers.quantized_weights import (
     CalibratedWeight,
     Float8Scaling,
     Float8Weight,
+    Int4Form,
     Int4Weight,
     Int8Weight,
     Layout,
@@ -62,14 +63,20 @@ class Quantizable:
     """A mixin for layers with one large weight, which can be quantized."""
 
     _adapted: str
-    _quantized_by_column = False
-    """Whether 4-bit weights are kept transposed."""
     _quantization_modes: tuple[str, ...] = MODES
     quantization_config: Any
 
-    def _layout(self) -> Layout:
-        """How the weight is used in products; subclasses know."""
+    def _layout(self, name: str | None = None) -> Layout:
+        """How the weight, or the one of that name, is used in products; subclasses know."""
         raise NotImplementedError
+
+    def _int4_form(self, name: str) -> Int4Form:
+        """How the weight of that name is kept in four bits."""
+        return Int4Form()
+
+    def _quantized_names(self) -> tuple[str, ...]:
+        """The weights that are quantized."""
+        return (self._adapted,)
 
     def product(self, inputs: Any) -> Any:
         """The inputs times the weight; subclasses know how."""
@@ -172,30 +179,31 @@ class Quantizable:
             name = f"{config.policy_mode()}_from_{source.name}"
             layer.dtype_policy = dtype_policies.get(name)
         self.quantization_config = config
-        getattr(self, f"_to_{config.mode}")(config)
+        for name in self._quantized_names():
+            getattr(self, f"_to_{config.mode}")(config, name)
 
     # --------------------------------------------------------------------------------------- modes
 
-    def _weight(self) -> Any:
+    def _weight(self, name: str | None = None) -> Any:
         """The weight's variable, below low-rank adaptation."""
-        weight = getattr(self, self._adapted)
+        weight = getattr(self, name or self._adapted)
         return weight.base if isinstance(weight, LowRankWeight) else weight
 
-    def _replace(self, weight: Any, variable: Any) -> None:
+    def _replace(self, name: str, weight: Any, variable: Any) -> None:
         """Put `weight` where the weight was, and `variable` in its place among the variables."""
         layer: Any = self
-        old = self._weight()
+        old = self._weight(name)
         others = [v for v in layer._added_weights if v is not variable]
         layer._added_weights[:] = [variable if v is old else v for v in others]
         variable.born_trainable = True  # it is saved in the place of the weight, which was
-        self._set_weight(weight)
+        self._set_weight(name, weight)
 
-    def _set_weight(self, weight: Any) -> None:
-        holder = getattr(self, self._adapted)
+    def _set_weight(self, name: str, weight: Any) -> None:
+        holder = getattr(self, name)
         if isinstance(holder, LowRankWeight):
             holder.base = weight
         else:
-            setattr(self, self._adapted, weight)
+            setattr(self, name, weight)
 
     def _variable(self, name: str, value: Any, dtype: str) -> Any:
         layer: Any = self
@@ -206,38 +214,42 @@ class Quantizable:
         variable.assign(array)
         return variable
 
-    def _to_int8(self, config: Any) -> None:
-        layout, name = self._layout(), self._adapted
+    def _to_int8(self, config: Any, name: str) -> None:
+        layout = self._layout(name)
         default = quantizers.AbsMaxQuantizer(axis=layout.reduced)
         quantizer = config.weight_quantizer_or_default(config, default)
-        values, scale = quantizer(self._weight().value, axis=layout.reduced)
+        values, scale = quantizer(self._weight(name).value, axis=layout.reduced)
         policy = self.dtype_policy  # type: ignore[attr-defined]
         kept = self._variable(name, values, "int8")
         stored = self._variable(f"{name}_scale", layout.gathered(scale), policy.variable_dtype)
-        self._replace(Int8Weight(layout, self._float_dtype(), kept, stored), kept)
+        self._replace(name, Int8Weight(layout, self._float_dtype(), kept, stored), kept)
 
     def _float_dtype(self) -> str:
         return str(self.dtype_policy.compute_dtype)  # type: ignore[attr-defined]
 
-    def _to_int4(self, config: Any) -> None:
-        layout, name = self._layout(), self._adapted
+    def _to_int4(self, config: Any, name: str) -> None:
+        layout = self._layout(name)
         rows, _ = layout.matrix_shape
         size = rows if config.block_size == -1 else config.block_size
-        matrix = layout.matrix(ops.cast(self._weight().value, "float32"))
+        matrix = layout.matrix(ops.cast(self._weight(name).value, "float32"))
         parts = list(quantizers.abs_max_quantize_grouped_with_zero_point(matrix, size))
-        if self._quantized_by_column:
+        form = self._int4_form(name)
+        if form.by_column:
             parts = [ops.transpose(part) for part in parts]
-        packed = quantizers.pack_int4(parts[0], axis=1)[0]
+        packed = quantizers.pack_int4(parts[0], axis=form.packed_axis)[0]
         variables = [
             self._variable(name, packed, "int8"),
             self._variable(f"{name}_scale", parts[1], "float32"),
-            self._variable(f"{name}_zero", parts[2], "int8"),
-            self._variable("g_idx", np.arange(rows) // size, "float32"),
+            self._variable(f"{name}_zero", parts[2], form.zero_dtype),
         ]
-        weight = Int4Weight(layout, self._float_dtype(), variables, self._quantized_by_column)
-        self._replace(weight, variables[0])
+        if name == self._adapted:
+            variables.append(self._variable("g_idx", np.arange(rows) // size, "float32"))
+        else:  # the blocks are those of the first weight
+            variables.append(self._weight().g_idx)
+        weight = Int4Weight(layout, self._float_dtype(), variables, form)
+        self._replace(name, weight, variables[0])
 
-    def _to_float8(self, config: Any) -> None:
+    def _to_float8(self, config: Any, name: str) -> None:
         layer: Any = self
         length = layer.dtype_policy.amax_history_length
 
@@ -258,11 +270,11 @@ class Quantizable:
             ]
             return Float8Scaling(made[0], made[1], dtype)
 
-        base = self._weight()
+        base = self._weight(name)
         self._inputs_scaling = scaling("inputs", "float8_e4m3fn")
-        weight = scaling(self._adapted, "float8_e4m3fn")
+        weight = scaling(name, "float8_e4m3fn")
         self._gradient_scaling = scaling("outputs_grad", "float8_e5m2")
-        self._set_weight(Float8Weight(self._layout(), self._float_dtype(), base, weight))
+        self._set_weight(name, Float8Weight(self._layout(), self._float_dtype(), base, weight))
 
     def _set_calibrated(self, parts: Any, policy: Any) -> None:
         """Take over what GPTQ or AWQ found; see `hornbeam.quantizers.calibrated.Parts`."""
@@ -283,7 +295,7 @@ class Quantizable:
         layer._added_weights[:] = [v for v in layer._added_weights if v is not old]
         layer.dtype_policy = policy
         self._set_weight(
-            CalibratedWeight(layout, self._float_dtype(), policy.weight_bits, variables)
+            name, CalibratedWeight(layout, self._float_dtype(), policy.weight_bits, variables)
         )
 
     # ------------------------------------------------------------------------------------- products

@@ -98,33 +98,42 @@ class Int8Weight(QuantizedWeight):
         return ops.divide(ops.cast(self.values.value, self.dtype), scale)
 
 
+class Int4Form(NamedTuple):
+    """How a weight of four bits is kept."""
+
+    by_column: bool = False
+    """Whether values, scale and zero are transposed, as for tables of vectors."""
+    packed_axis: int = 1
+    """The axis along which two values share a byte."""
+    zero_dtype: str = "int8"
+
+
 class Int4Weight(QuantizedWeight):
     """``(values - zero) * scale`` of blocks of rows.
 
     Args:
         layout, dtype: of the weight.
         variables: (packed values, scale, zero, block of each row).
-        by_column: whether all of them are kept transposed, as tables of vectors are.
+        form: how they are kept.
     """
 
     def __init__(
-        self, layout: Layout, dtype: str, variables: list[Variable], by_column: bool
+        self, layout: Layout, dtype: str, variables: list[Variable], form: Int4Form
     ) -> None:
         super().__init__(layout, dtype, variables[0].path)
         self.packed, self.scale, self.zero, self.g_idx = variables
-        self.by_column = by_column
+        self.form = form
 
     def __hornbeam_array__(self) -> Any:
-        rows, columns = self.layout.matrix_shape
-        values = quantizers.unpack_int4(
-            self.packed.value, rows if self.by_column else columns, axis=1
-        )
-        across = 1 if self.by_column else 0
+        by_column, axis, _ = self.form
+        sizes = self.layout.matrix_shape[::-1] if by_column else self.layout.matrix_shape
+        values = quantizers.unpack_int4(self.packed.value, sizes[axis], axis=axis)
+        across = 1 if by_column else 0
         blocks = ops.cast(self.g_idx.value, "int32")
         scale = ops.cast(ops.take(self.scale.value, blocks, axis=across), self.dtype)
         zero = ops.cast(ops.take(self.zero.value, blocks, axis=across), self.dtype)
         matrix = ops.multiply(ops.subtract(ops.cast(values, self.dtype), zero), scale)
-        return self.layout.weight(ops.transpose(matrix) if self.by_column else matrix)
+        return self.layout.weight(ops.transpose(matrix) if by_column else matrix)
 
 
 class CalibratedWeight(QuantizedWeight):

@@ -8,7 +8,7 @@ from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
 
 
-@op("query key value bias ?mask", dtype=rules.normalization)
+@op("query key value bias ?mask", dtype=rules.floating)
 def dot_product_attention(
     b: Backend,
     query: ArrayLike,
@@ -32,15 +32,17 @@ def dot_product_attention(
         mask: bool array that broadcasts to the same shape: True where a query may see a key.
         scale: what the logits are multiplied by; None for 1 / sqrt(features).
         is_causal: whether a query sees only keys of its own and of earlier times.
-        flash_attention: whether to use a kernel that never stores all logits: True asks for one,
-            which is an error where the engine has none; None and False leave it to the engine.
+        flash_attention: whether to use a kernel that never stores all logits (Dao et al., 2022,
+            arXiv:2205.14135): True asks for one, which is an error where the engine has none, False
+            forbids it, and None leaves it to `config.disable_flash_attention` and the engine.
         attn_logits_soft_cap: c for logits kept in (-c, c) by c * tanh(logits / c).
 
     Returns:
-        Array of the shape of `query`, computed in float32 at least.
+        Array of the shape of `query`; the softmax is computed in float32 at least.
 
     Raises:
         InputError: if the shapes do not fit.
+        UnsupportedError: if a flash kernel is asked for and the engine has none for these arrays.
 
     Example:
 
@@ -51,25 +53,27 @@ def dot_product_attention(
     """
     _check(b, query, key, value)
     if flash_attention:
-        raise b.unsupported("flash attention", instead="flash_attention=None")
+        raise b.without_flash_attention()
     batch, times, heads, features = b.shape(query)
     key_times, key_heads = b.shape(key)[1:3]
     groups = heads // key_heads
     scale = features**-0.5 if scale is None else scale
     grouped = b.reshape(query * scale, (batch, times, key_heads, groups, features))
     logits = b.einsum("btkgf,bskf->bkgts", grouped, key)
+    kept = b.dtype(value)
+    logits = b.cast(logits, "float64" if kept == "float64" else "float32")
     logits = b.reshape(logits, (batch, heads, times, key_times))
     if attn_logits_soft_cap is not None:
         logits = attn_logits_soft_cap * b.tanh(logits / attn_logits_soft_cap)
     if bias is not None:
-        logits = logits + bias
+        logits = logits + b.cast(bias, b.dtype(logits))
     seen = None if mask is None else b.cast(mask, "bool")
     if is_causal:
         causal = b.tri(times, key_times, 0, "bool")
         seen = causal if seen is None else b.logical_and(seen, causal)
     if seen is not None:
         logits = b.where(seen, logits, b.full((1, 1, 1, 1), -0.7 * 3.4e38, b.dtype(logits)))
-    weights = b.softmax(logits, axis=-1)
+    weights = b.cast(b.softmax(logits, axis=-1), kept)
     weights = b.reshape(weights, (batch, key_heads, groups, times, key_times))
     out = b.einsum("bkgts,bskf->btkgf", weights, value)
     return b.reshape(out, (batch, times, heads, b.shape(value)[-1]))

@@ -6,6 +6,7 @@ from typing import Any
 
 from hornbeam import dtypes
 from hornbeam.backends.protocol import Array, Backend
+from hornbeam.backends.symbolic import PUBLIC_OPS, KerasTensor, is_recording
 from hornbeam.errors import InputError
 from hornbeam.ops import rules
 from hornbeam.ops.record import ArrayLike, op
@@ -100,6 +101,8 @@ def filled(b: Backend, shape: Any, value: Any, dtype: str) -> Array:
     b = maker(b, *sizes)
     with room_for(b, dtype):
         if not isinstance(value, (int, float, complex)):
+            if isinstance(value, KerasTensor) and is_recording():  # two nodes of the graph
+                return PUBLIC_OPS["broadcast_to"](PUBLIC_OPS["cast"](value, dtype), sizes)
             if hasattr(value, "__hornbeam_array__"):
                 value = value.__hornbeam_array__()
             return b.broadcast_to(b.cast(b.asarray(value), dtype), sizes)
@@ -168,7 +171,7 @@ def empty_like(b: Backend, x: ArrayLike, dtype: Any = None) -> Array:
     return filled(b, b.shape(x), 0, named(dtype, b.dtype(x)))
 
 
-@op("x", dtype=rules.same)
+@op("x", dtype=rules.unchecked)
 def full_like(b: Backend, x: ArrayLike, fill_value: ArrayLike, dtype: Any = None) -> Array:
     """One value everywhere, in the shape of `x`.
 

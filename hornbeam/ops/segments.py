@@ -24,7 +24,7 @@ def _segmented(
     exists = b.logical_and(b.greater_equal(ids, 0), b.less(ids, count))
     place = b.where(exists, ids, b.zeros_like(ids) + count)
     rows = b.full((count + 1, *b.shape(data)[1:]), start, b.dtype(data))
-    return scatter(rows, (place,), data)[:count]
+    return b.getitem(scatter(rows, (place,), data), slice(None, count))
 
 
 def _count(b: Backend, ids: Array) -> Any:

@@ -59,7 +59,7 @@ def unique(
     changes = b.not_equal(cut(ordered, 0, 1, n), cut(ordered, 0, 0, n - 1))
     if rows.ndim > 1:
         changes = b.any(changes, axis=tuple(range(1, rows.ndim)), keepdims=False)
-    fresh = b.concatenate([b.ones((1,), "bool"), changes], 0)[:n]
+    fresh = cut(b.concatenate([b.ones((1,), "bool"), changes], 0), 0, 0, n)
     group = b.cumsum(b.cast(fresh, "int32"), 0) - 1
     count = _how_many(b, fresh) if size is None else size
     places = _first_places(b, fresh, group, order, n, count)

@@ -10,6 +10,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from hornbeam import settings
 from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
 from hornbeam.backends.threefry import PARITY, ROTATIONS
@@ -63,8 +65,9 @@ class Portable:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.engine, name)
 
-    def _words(self, key: Array, shape: Sequence[int], stream: int = 0) -> Array:
-        sizes = tuple(int(size) for size in shape)
+    def _words(self, key: Array, shape: Sequence[Any], stream: int = 0) -> Array:
+        # A size may be known only when the engine runs, as the batch in a pipeline of data.
+        sizes = tuple(int(s) if isinstance(s, (int, np.integer)) else s for s in shape)
         return self.engine.reshape(words(self.engine, key, math.prod(sizes), stream), sizes)
 
     def _fractions(self, key: Array, shape: Sequence[int], kept: int) -> Array:

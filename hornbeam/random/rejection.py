@@ -26,7 +26,7 @@ def gamma(b: Backend, key: Array, alpha: Array) -> Array:
     small = alpha < 1.0
     d = b.where(small, alpha + 1.0, alpha) - 1.0 / 3.0
     c = b.reciprocal(b.sqrt(d * 9.0))
-    shape = tuple(alpha.shape)
+    shape = b.shape(alpha)
 
     def propose(state: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
         key, settled, value = state
@@ -65,7 +65,7 @@ def binomial(b: Backend, key: Array, counts: Array, probabilities: Array) -> Arr
     succeeded and n - i are left, above it; else only the i - 1 below it may have.  When few are left
     they are tried one by one.
     """
-    shape = tuple(counts.shape)
+    shape = b.shape(counts)
     counts = b.floor(b.maximum(counts, b.zeros((), "float32")))
 
     def halve(state: tuple[Array, Array, Array, Array]) -> tuple[Array, Array, Array, Array]:

@@ -11,6 +11,7 @@ import pytest
 
 import hornbeam
 from hornbeam import layers, ops
+from hornbeam.errors import InputError
 from hornbeam.layers.call_context import get_mask
 from tests.engines import ENGINES, TRAINABLE
 
@@ -452,6 +453,9 @@ KEEPING = {
     "nothing": lambda self, t, e: self.lstm(e),
     "a layer": lambda self, t, e: self.lstm(layers.Dropout(0.5)(e)),
     "a mask by hand": lambda self, t, e: self.lstm(e * 2, mask=self.embed.compute_mask(t)),
+    "another mask by hand": lambda self, t, e: layers.MultiHeadAttention(1, 2)(
+        e * 2, e, attention_mask=np.ones((2, 5, 5), bool)
+    ),
     "no mask by hand": lambda self, t, e: self.lstm(e * 2, mask=None),
     "another time": lambda self, t, e: self.lstm(e[:, 1:] * 2),
     "a layer without masks": lambda self, t, e: layers.Dense(2)(e * 2),
@@ -464,7 +468,7 @@ KEEPING = {
 def test_a_mask_lost_in_a_call_by_hand_is_noticed(case: str, engine: str) -> None:
     with (
         hornbeam.use_backend(engine),
-        pytest.warns(UserWarning, match=r"uses masks, but none came .* Operators such as `x \* 2`"),
+        pytest.raises(InputError, match=r"uses masks, but none came .* Operators such as `x \* 2`"),
     ):
         ByHand(LOSING[case])(TOKENS)
 
@@ -496,5 +500,5 @@ def test_unmasked_sequences_beside_masked_ones_are_no_loss() -> None:
 def test_a_mask_lost_in_a_nested_call_is_noticed_when_training() -> None:
     model = hornbeam.Sequential([ByHand(LOSING["an operator"]), layers.Dense(1)])
     model.compile("sgd", "mse")
-    with pytest.warns(UserWarning, match="uses masks, but none came"):
+    with pytest.raises(InputError, match="uses masks, but none came"):
         model.fit(TOKENS, np.zeros((2, 1)), verbose=0)

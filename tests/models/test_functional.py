@@ -8,6 +8,7 @@ import pytest
 import hornbeam
 from hornbeam import layers, ops
 from hornbeam.errors import CorruptFileError, InputError
+from tests.engines import ENGINES
 
 
 def arrays(*shapes):
@@ -159,3 +160,17 @@ def test_a_function_is_a_graph_without_being_a_model():
     x = hornbeam.Input((2,))
     f = hornbeam.Function(x, {"double": x * 2.0})
     np.testing.assert_array_equal(f(np.ones((1, 2), np.float32))["double"], [[2.0, 2.0]])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_arrays_filled_with_a_symbolic_value_are_part_of_the_graph(engine, tmp_path):
+    with hornbeam.use_backend(engine):
+        inputs = hornbeam.Input((3,))
+        filled = ops.full((2, 4), ops.max(inputs))
+        like = ops.full_like(np.ones((5,), "float32"), ops.min(inputs))
+        model = hornbeam.Model(inputs, [filled, like])
+        model.save(tmp_path / "m.keras")
+        for net in (model, hornbeam.saving.load_model(tmp_path / "m.keras")):
+            largest, least = net(np.array([[1.0, 2.0, 3.0]], "float32"))
+            assert ops.convert_to_numpy(largest).tolist() == [[3.0] * 4] * 2
+            assert ops.convert_to_numpy(least).tolist() == [1.0] * 5

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import itertools
+import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +14,7 @@ import numpy as np
 
 import hornbeam
 from hornbeam import callbacks, layers
+from hornbeam.saving import atomic
 
 ROWS, EPOCHS, STEPS = 22, 4, 6
 X = np.random.default_rng(1).random((ROWS, 5)).astype("float32")
@@ -130,8 +135,39 @@ def _forever() -> Any:
         yield from (Batches()[i] for i in range(STEPS))
 
 
+def die_within_a_save(moment: int) -> None:
+    """Let the process kill itself in the middle of its `moment`-th write, or at that fsync or rename."""
+    count = itertools.count(1)
+
+    def due() -> bool:
+        return next(count) == moment
+
+    def die() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    class Dying(io.FileIO):
+        def write(self, data: Any) -> int:
+            if due():
+                super().write(memoryview(data)[: len(data) // 2])
+                die()
+            return super().write(data)
+
+    def dying(function: Any) -> Any:
+        def call(*args: Any) -> Any:
+            if due():
+                die()
+            return function(*args)
+
+        return call
+
+    os.fsync, os.replace = dying(os.fsync), dying(os.replace)
+    atomic._open = lambda descriptor, mode: Dying(descriptor, mode)
+
+
 if __name__ == "__main__":
-    engine, folder, log, out, freq, source = sys.argv[1:]
+    engine, folder, log, out, freq, source, *moment = sys.argv[1:]
+    if moment:
+        die_within_a_save(int(moment[0]))
     found = run(engine, Path(folder), Path(log), int(freq), source)
     from hornbeam.training import snapshots
 

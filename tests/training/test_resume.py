@@ -142,6 +142,28 @@ def test_a_killed_process_goes_on(engine, tmp_path):
     assert_same(results[1], results[0])
 
 
+@pytest.mark.parametrize("engine", TRAINABLE if EVERY_STEP else TRAINABLE[:1])
+def test_a_process_killed_within_a_save_goes_on(engine, tmp_path):
+    """SIGKILL in the middle of a write, or at an fsync or rename: 50 times on every engine at length."""
+    rng, wanted, killed, runs = random.Random(11), 50 if EVERY_STEP else 2, 0, 0
+
+    def outcome(name, *moment):
+        folder, log, out = (tmp_path / f"{name}{end}" for end in ("", ".csv", ".run"))
+        program = ROOT / "tests/training/resumed.py", engine, folder, log, out, 1, "arrays"
+        return child(*program, *moment).wait(), out
+
+    code, whole = outcome("whole")
+    assert code == 0
+    while killed < wanted:  # a run takes some of them, the last process of each ends by itself
+        runs, code = runs + 1, None
+        while code != 0:
+            moment = [rng.randrange(1, 12)] if killed < wanted else []
+            code, out = outcome(runs, *moment)
+            assert code in (0, -signal.SIGKILL)
+            killed += code != 0
+        assert_same(snapshots.read(out), snapshots.read(whole))
+
+
 SAVES = """
 import sys
 import numpy

@@ -112,7 +112,8 @@ class Attention(Layer):
         scores = self._scores(query, key)
         allowed = None if value_mask is None else ops.expand_dims(value_mask, -2)
         if use_causal_mask:
-            allowed = both(allowed, causal_mask(scores))
+            causal = causal_mask(steps(scores, -2), steps(scores, -1))
+            allowed = both(allowed, causal)
         weights = masked_softmax(scores, allowed)
         if training and self.dropout > 0:
             weights = random.dropout(weights, self.dropout, seed=self.seed_generator)
@@ -193,14 +194,24 @@ def both(first: Any, second: Any) -> Any:
     return first if second is None else ops.logical_and(ops.cast(first, "bool"), second)
 
 
-def causal_mask(scores: Any) -> Any:
-    """(queries, keys), True where the key is not later than the query."""
-    queries, keys = scores.shape[-2:]
-    if isinstance(queries, int) and isinstance(keys, int):
-        rows, columns = ops.arange(queries), ops.arange(keys)
-        return ops.greater_equal(ops.expand_dims(rows, 1), ops.expand_dims(columns, 0))
-    plane = ops.ones_like(scores[(0,) * (len(scores.shape) - 2)], dtype="int32")
-    return ops.greater_equal(ops.cumsum(plane, axis=0), ops.cumsum(plane, axis=1))
+def steps(x: Any, axis: int) -> Any:
+    """0, 1, 2, ... for the places along an axis of `x`, whose size need not be known."""
+    size = x.shape[axis]
+    if isinstance(size, int):
+        return ops.arange(size)
+    line = x[tuple(slice(None) if i == axis % len(x.shape) else 0 for i in range(len(x.shape)))]
+    return ops.cumsum(ops.ones_like(line, dtype="int32")) - 1
+
+
+def causal_mask(queries: Any, keys: Any) -> Any:
+    """(queries, keys), True where the key's step is not later than the query's."""
+    return ops.greater_equal(ops.expand_dims(queries, 1), ops.expand_dims(keys, 0))
+
+
+def window_mask(width: int, queries: Any, keys: Any) -> Any:
+    """(queries, keys), True where the two steps are less than `width` apart."""
+    apart = ops.subtract(ops.expand_dims(queries, 1), ops.expand_dims(keys, 0))
+    return ops.less(ops.absolute(apart), width)
 
 
 def masked_softmax(scores: Any, allowed: Any) -> Any:

@@ -9,7 +9,13 @@ from typing import Any
 
 from hornbeam import constraints, initializers, ops, random, regularizers
 from hornbeam.errors import InputError
-from hornbeam.layers.attention.attention import both, causal_mask, masked_softmax
+from hornbeam.layers.attention.attention import (
+    both,
+    causal_mask,
+    masked_softmax,
+    steps,
+    window_mask,
+)
 from hornbeam.layers.core.einsum_dense import EinsumDense
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.regularization.dropout import checked_rate
@@ -95,14 +101,17 @@ class Heads(Layer):
 
     def _allowed(
         self,
-        scores: Any,
+        steps_of: Any,
+        use_causal_mask: bool,
         query_mask: Any,
         value_mask: Any,
         key_mask: Any,
         attention_mask: Any,
-        use_causal_mask: bool,
     ) -> Any:
-        """Which query may look at which key, (batch, queries, keys) or less; None: all at all."""
+        """Which query may look at which key, (batch, queries, keys) or less; None: all at all.
+
+        `steps_of` makes the steps of the queries and those of the keys.
+        """
         allowed = None
         if query_mask is not None:
             allowed = both(allowed, ops.expand_dims(query_mask, -1))
@@ -110,10 +119,35 @@ class Heads(Layer):
             if mask is not None:
                 allowed = both(allowed, ops.expand_dims(mask, -2))
         if use_causal_mask:
-            allowed = both(allowed, causal_mask(scores))
+            allowed = both(allowed, causal_mask(*steps_of()))
         if self.sliding_window is not None:
-            allowed = both(allowed, window_mask(scores, self.sliding_window))
+            allowed = both(allowed, window_mask(self.sliding_window, *steps_of()))
         return allowed if attention_mask is None else both(attention_mask, allowed)
+
+    def _fuses(self, q: Any, training: bool, return_attention_scores: bool) -> bool:
+        """Whether the engine may attend in one go, since nobody asks for the weights."""
+        asked = return_attention_scores or (training and self.dropout > 0)
+        one_axis = len(q.shape) == 4
+        if self.flash_attention and (asked or not one_axis):
+            raise InputError(
+                f"Layer {self.path!r} ({type(self).__name__}) has flash_attention=True, which never "
+                "stores the weights: it goes with one axis of time, without "
+                "`return_attention_scores` and without dropout in training. Use "
+                "flash_attention=None."
+            )
+        return one_axis and not asked
+
+    def _attend(self, q: Any, k: Any, v: Any, masks: Any, use_causal_mask: bool) -> Any:
+        """Queries (batch, queries, heads, dim) to outputs of that kind, without the weights."""
+        causal = use_causal_mask and self.sliding_window is None and all(m is None for m in masks)
+        allowed = None
+        if not causal:
+            allowed = self._allowed(lambda: (steps(q, 1), steps(k, 1)), use_causal_mask, *masks)
+        if allowed is not None and len(allowed.shape) == 3:
+            allowed = ops.expand_dims(allowed, 1)
+        return ops.dot_product_attention(
+            q, k, v, mask=allowed, is_causal=causal, flash_attention=self.flash_attention
+        )
 
     def _dropped(self, weights: Any, training: bool) -> Any:
         if training and self.dropout > 0:
@@ -133,20 +167,6 @@ def _again(initializer: Any) -> Any:
     return initializer
 
 
-def window_mask(scores: Any, width: int) -> Any:
-    """(queries, keys), True where the two are less than `width` steps apart."""
-    queries, keys = scores.shape[-2:]
-    if isinstance(queries, int) and isinstance(keys, int):
-        rows, columns = (
-            ops.expand_dims(ops.arange(queries), 1),
-            ops.expand_dims(ops.arange(keys), 0),
-        )
-    else:
-        plane = ops.ones_like(scores[(0,) * (len(scores.shape) - 2)], dtype="int32")
-        rows, columns = ops.cumsum(plane, axis=0), ops.cumsum(plane, axis=1)
-    return ops.less(ops.absolute(ops.subtract(rows, columns)), width)
-
-
 @builtin("keras.layers")
 class MultiHeadAttention(Heads):
     """Several attentions side by side, each on projections of its own, projected back.
@@ -162,7 +182,7 @@ class MultiHeadAttention(Heads):
         output_shape: size, or shape, of the output's features; by default those of the query.
         attention_axes: the axes over which attention goes; by default all between batch and features.
         sliding_window: if given, queries see keys less than so many steps away.
-        flash_attention: no effect: an engine takes its best kernel where that fits.
+        flash_attention: see `ops.dot_product_attention`; True refuses dropout and the weights.
         kernel_initializer: how the kernels start.
         bias_initializer: how the biases start.
         kernel_regularizer: penalty on the kernels.
@@ -269,11 +289,15 @@ class MultiHeadAttention(Heads):
         """The output, and the weights with `return_attention_scores`."""
         key = value if key is None else key
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        masks = query_mask, value_mask, key_mask, attention_mask
+        if self._fuses(q, training, return_attention_scores):
+            outputs = self._attend(q, k, v, masks, use_causal_mask)
+            return self.output_dense(self._gated(query, outputs))
         to_scores, to_outputs = self._equations(len(q.shape))
         q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
         scores = ops.einsum(to_scores, q, k)
         allowed = self._allowed(
-            scores, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+            lambda: (steps(scores, -2), steps(scores, -1)), use_causal_mask, *masks
         )
         weights = self._softmax(scores, allowed)
         outputs = ops.einsum(to_outputs, self._dropped(weights, training), v)
@@ -321,7 +345,7 @@ class GroupedQueryAttention(Heads):
         dropout: probability with which a weight is dropped in training.
         use_bias: whether the projections have biases.
         sliding_window: if given, queries see keys less than so many steps away.
-        flash_attention: no effect: an engine takes its best kernel where that fits.
+        flash_attention: see `ops.dot_product_attention`; True refuses dropout and the weights.
         kernel_initializer: how the kernels start.
         bias_initializer: how the biases start.
         kernel_regularizer: penalty on the kernels.
@@ -418,12 +442,16 @@ class GroupedQueryAttention(Heads):
         """The output, and the weights with `return_attention_scores`."""
         key = value if key is None else key
         q, k, v = self.query_dense(query), self.key_dense(key), self.value_dense(value)
+        masks = query_mask, value_mask, key_mask, attention_mask
+        if self._fuses(q, training, return_attention_scores):
+            outputs = self._attend(q, k, v, masks, use_causal_mask)
+            return self.output_dense(self._gated(query, outputs))
         repeats = self.num_query_heads // self.num_key_value_heads
         k, v = (ops.repeat(x, repeats, axis=2) for x in (k, v))
         q = ops.multiply(q, 1 / math.sqrt(self.head_dim))
         scores = ops.einsum("btnh,bsnh->bnts", q, k)
         allowed = self._allowed(
-            scores, query_mask, value_mask, key_mask, attention_mask, use_causal_mask
+            lambda: (steps(scores, -2), steps(scores, -1)), use_causal_mask, *masks
         )
         if allowed is not None and len(allowed.shape) == 3:
             allowed = ops.expand_dims(allowed, 1)

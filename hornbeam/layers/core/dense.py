@@ -113,5 +113,5 @@ class Dense(LowRankAdaptable, Layer):
         """``inputs @ kernel``."""
         return ops.matmul(inputs, self.kernel)
 
-    def _layout(self) -> Layout:
+    def _layout(self, name: str | None = None) -> Layout:
         return Layout(tuple(self.kernel.shape), (0,), (1,), (self.units,))

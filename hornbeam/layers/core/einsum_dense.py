@@ -124,7 +124,7 @@ class EinsumDense(LowRankAdaptable, Layer):
         given, _, kernel = left.partition(",")
         return given, kernel, output
 
-    def _layout(self) -> Layout:
+    def _layout(self, name: str | None = None) -> Layout:
         _, kernel, output = self._terms()
         sizes = dict(zip(kernel, self.kernel.shape, strict=True))
         letters = output.replace("...", "")

@@ -9,7 +9,7 @@ from hornbeam.errors import InputError
 from hornbeam.layers.conversion import array_backend
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.lora import LowRankAdaptable
-from hornbeam.layers.quantized_weights import Layout
+from hornbeam.layers.quantized_weights import Int4Form, Layout
 from hornbeam.saving.objects import builtin
 
 
@@ -46,7 +46,6 @@ class Embedding(LowRankAdaptable, Layer):
 
     _unsaved = frozenset({"lora_rank", "lora_alpha", "weights", "quantization_config"})
     _quantization_modes = ("int8", "int4")
-    _quantized_by_column = True
     _also_saved = ("activity_regularizer",)
 
     def __init__(
@@ -118,8 +117,11 @@ class Embedding(LowRankAdaptable, Layer):
         """
         super().quantized_build(embeddings_shape, mode, config)
 
-    def _layout(self) -> Layout:
+    def _layout(self, name: str | None = None) -> Layout:
         return Layout(tuple(self.embeddings.shape), (1,), (0,), (self.input_dim,))
+
+    def _int4_form(self, name: str) -> Int4Form:
+        return Int4Form(by_column=True)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Whether an index is not padding, with `mask_zero`."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from hornbeam import ops
-from hornbeam.errors import UnsupportedError
 from hornbeam.layers.core.embedding import Embedding
+from hornbeam.layers.quantized_weights import Int4Form, Layout
 from hornbeam.saving.objects import builtin
 
 
@@ -66,15 +66,14 @@ class ReversibleEmbedding(Embedding):
 
     _unsaved = frozenset()
 
-    def build(self, input_shape: Any = None) -> None:
-        """Make the table, or both."""
-        super().build(input_shape)
-        if not self.tie_weights:
-            self.reverse_embeddings = self.add_weight(
+    def _inject(self) -> None:
+        if not self.tie_weights:  # the table is there, and nothing has been quantized yet
+            self.reverse_embeddings: Any = self.add_weight(
                 (self.output_dim, self.input_dim),
                 self.embeddings_initializer,
                 name="reverse_embeddings",
             )
+        super()._inject()
 
     def call(self, inputs: Any, reverse: bool = False) -> Any:
         """The vectors at the indices `inputs`; with `reverse` the scores of all indices."""
@@ -90,13 +89,44 @@ class ReversibleEmbedding(Embedding):
             return scores
         return ops.multiply(ops.tanh(ops.divide(scores, self.logit_soft_cap)), self.logit_soft_cap)
 
+    def _quantized_names(self) -> tuple[str, ...]:
+        return ("embeddings",) if self.tie_weights else ("embeddings", "reverse_embeddings")
+
     def _quantize_into(self, config: Any) -> None:
-        if not self.tie_weights:
-            raise UnsupportedError(
-                f"Layer {self.name!r}: a ReversibleEmbedding is quantized with tie_weights=True only, "
-                "where both directions use one table."
-            )
         super()._quantize_into(config)
+        if self.tie_weights:
+            return
+        order = self.variable_serialization_spec[config.mode]
+        saved = {v.name: v for v in self._added_weights if v.name in order}
+        for variable in saved.values():
+            variable.born_trainable = True  # all are saved where the two tables were, in this order
+        others = [v for v in self._added_weights if v.name not in order]
+        self._added_weights[:] = [*(saved[name] for name in order), *others]
+
+    def _layout(self, name: str | None = None) -> Layout:
+        if name != "reverse_embeddings":
+            return super()._layout(name)
+        return Layout((self.output_dim, self.input_dim), (0,), (1,), (self.input_dim,))
+
+    def _int4_form(self, name: str) -> Int4Form:
+        # as Keras keeps them
+        return Int4Form(False, 0, "float32") if name != "embeddings" else super()._int4_form(name)
+
+    @property
+    def variable_serialization_spec(self) -> dict[str | None, list[str]]:
+        """The names of the variables that are saved, by mode of quantization, in their order."""
+        spec = super().variable_serialization_spec
+        if self.tie_weights:
+            return spec
+        parts: dict[str | None, list[str]] = {
+            None: [],
+            "int8": ["_scale"],
+            "int4": ["_scale", "_zero"],
+        }
+        return {
+            mode: [*names, *(f"reverse_embeddings{part}" for part in ("", *parts[mode]))]
+            for mode, names in spec.items()
+        }
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Whether an index is not padding, with `mask_zero`."""

@@ -9,14 +9,13 @@ import numpy as np
 
 from hornbeam import config, ops, tree
 from hornbeam.backends import registry
-from hornbeam.backends.protocol import Backend
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.layers.conversion import sizes
 from hornbeam.layers.preprocessing.data_layer import DataLayer
 from hornbeam.layers.preprocessing.images import boxes as bounding
 from hornbeam.random import SeedGenerator
-from hornbeam.random.portable import Portable, words
+from hornbeam.random.portable import Portable
 from hornbeam.random.seed_generator import draw_seed
 
 WIDE_KINDS = ("images", "segmentation_masks")
@@ -347,7 +346,7 @@ class ImageLayer(DataLayer):
         if backend.symbolic:
             return KerasTensor(shape, "float32")
         place, key = drawing_place(self._key(seed))
-        drawn = _fractions(place, key, tuple(shape))
+        drawn = Portable(place).random_uniform(key, tuple(shape), "float32")
         return backend.asarray(drawn) * (high - low) + low
 
     def _shape(self, data: Any) -> tuple[Any, Any, Any]:
@@ -397,19 +396,6 @@ def drawing_place(key: Any) -> tuple[Any, Any]:
     if backend.is_concrete(key):
         return registry.get("numpy"), backend.to_numpy(key)
     return backend, key
-
-
-def _fractions(b: Backend, key: Any, shape: tuple[Any, ...]) -> Any:
-    """Portable float32 numbers in [0, 1), also where a size is only known when the engine runs."""
-    if all(isinstance(size, (int, np.integer)) for size in shape):
-        return Portable(b).random_uniform(key, shape, "float32")
-    count: Any = 1
-    for size in shape:
-        count = count * size
-    with b.wide():
-        bits = b.floor_divide(words(b, key, count), b.full((), 2**8, "int64"))
-        fractions = b.multiply(b.cast(bits, "float64"), b.full((), 2.0**-24, "float64"))
-        return b.reshape(b.cast(fractions, "float32"), shape)
 
 
 def factor_range(

@@ -439,12 +439,12 @@ class RandomGaussianBlur(ImageLayer):
         keys = self._key(seed)
         batch = self._shape(data)[0]
         drawn = self._uniform((2 * batch + 2,), seed=keys)
+        each = ops.reshape(drawn[2:], (2, -1))
         low, high = self.factor
-        limit = drawn[:batch] * (high - low) + low
         start, end = self.sigma
         return {
-            "should_apply_blur": ops.less(drawn[batch : 2 * batch], limit),
-            "blur_factor": drawn[2 * batch :] * (end - start) + start,
+            "should_apply_blur": ops.less(each[0], each[1] * (high - low) + low),
+            "blur_factor": drawn[:2] * (end - start) + start,
         }
 
     def _new_images(self, images: Any, transformation: Any) -> Any:
