@@ -38,6 +38,7 @@ from hornbeam.saving.objects import (
     automatic_config,
     constructor_parameters,
     deserialize_keras_object,
+    makes_plain,
     serialize_keras_object,
 )
 from hornbeam.variables import Variable, autocasting, pure
@@ -276,7 +277,7 @@ class Layer(OldLayer, Unquantized, Stateful):
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> tuple[dict[str, Any], bool | None]:
-        kwargs = dict(kwargs)
+        passed, kwargs = kwargs, dict(kwargs)
         training = kwargs.pop("training", None)
         if training is None and "training" in signature.names:
             place = signature.names.index("training")
@@ -295,7 +296,7 @@ class Layer(OldLayer, Unquantized, Stateful):
                 masks = _masks(context, given)
                 if masks is not None:
                     kwargs[mask_name] = masks
-                elif mask_name not in kwargs:
+                elif not lost_masks.given_by_hand(mask_name, passed):
                     lost_masks.watch(context, self, name, given, mask_name)
         return kwargs, training
 
@@ -511,6 +512,7 @@ class Layer(OldLayer, Unquantized, Stateful):
 
     # --------------------------------------------------------------------------------------- configs
 
+    @makes_plain
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal, unbuilt layer with ``from_config``."""
         config: dict[str, Any] = {
