@@ -13,7 +13,12 @@ from hornbeam.models.model import Model
 from hornbeam.models.op_nodes import is_op, op_call, op_config, op_from_config
 from hornbeam.ops.node import Node
 from hornbeam.ops.record import OpCall
-from hornbeam.saving.objects import builtin, deserialize_keras_object, serialize_keras_object
+from hornbeam.saving.objects import (
+    builtin,
+    deserialize_keras_object,
+    makes_plain,
+    serialize_keras_object,
+)
 
 
 @builtin("keras.src.models.functional")  # what Keras reads; `keras.Functional` it does not
@@ -36,6 +41,7 @@ class Functional(Model):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         super().__init__(inputs=inputs, outputs=outputs, name=name, **kwargs)
 
+    @makes_plain
     def get_config(self) -> dict[str, Any]:
         """The graph: layers, how they are called, inputs and outputs."""
         return graph_config(self)

@@ -281,13 +281,13 @@ def serialize_keras_object(obj: Any) -> Any:
     if isinstance(obj, (list, tuple)):
         items = [serialize_keras_object(item) for item in obj]
         return tuple(items) if isinstance(obj, tuple) else items
+    if hasattr(obj, "get_config") and not inspect.isclass(obj):
+        return _serialize_instance(obj)
     special = _serialize_value(obj)
     if special is not None:
         return special[0]
     if inspect.isfunction(obj) or inspect.isbuiltin(obj):
         return _serialize_function(obj)
-    if hasattr(obj, "get_config") and not inspect.isclass(obj):
-        return _serialize_instance(obj)
     _cannot(
         f"{obj!r} of type {type(obj).__name__} cannot be saved in a config: it has no get_config()."
     )
@@ -363,10 +363,18 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
 
 def _config_of(obj: Any, module: str | None) -> Any:
     """The config; of built-in classes without what older Kerases do not know and that says nothing."""
-    config = serialize_keras_object(obj.get_config())
+    config = obj.get_config()
+    if not hasattr(type(obj).get_config, "is_plain"):
+        config = serialize_keras_object(config)
     if module is None:
         return config
     return {k: v for k, v in config.items() if k not in RECENT or v != RECENT[k]}
+
+
+def makes_plain(get_config: T) -> T:
+    """Say of a `get_config` that what it returns is plain data and need not be looked through again."""
+    get_config.is_plain = True  # type: ignore[attr-defined]
+    return get_config
 
 
 def _check_own_config(obj: Any) -> None:
@@ -564,6 +572,7 @@ class Configurable:
         object.__setattr__(instance, "_arguments", (args, kwargs))
         return instance
 
+    @makes_plain
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal object with ``from_config``."""
         return automatic_config(self)
@@ -621,6 +630,8 @@ _parameters: WeakKeyDictionary[type, dict[str, inspect.Parameter]] = WeakKeyDict
 
 
 def _config_value(obj: Any, name: str, value: Any) -> Any:
+    if type(value) in _PLAIN:
+        return value
     if inspect.isfunction(value) and _is_builtin_function(value) and value not in _custom_names:
         return value.__name__  # built-in functions are known by their names alone
     with _collecting() as problems:
