@@ -309,7 +309,8 @@ class Model(OldModel, Trainer, Layer):
             filepath: where to; a path ending in ".keras", or in ".h5" for the layout of Keras 2.
             overwrite: whether an existing file may be replaced.
             zipped: must not be False; a ``.keras`` file is one archive.
-            **kwargs: for ".h5", ``include_optimizer=False`` leaves out how the model was compiled.
+            **kwargs: for ".h5", ``include_optimizer=False`` leaves out how the model was compiled, and
+                ``keras_version=2`` writes the optimizer's state and attention for tf-keras.
         """
         from hornbeam.saving.files import save_model
 
@@ -358,6 +359,8 @@ class Model(OldModel, Trainer, Layer):
                 ".safetensors" or ".npz".
             overwrite: whether an existing file may be replaced.
             max_shard_size: for ".weights.json", the size in GB up to which a single file grows.
+            **kwargs: for ".weights.h5", ``keras_version=2`` names the weights of attention as tf-keras
+                does.
         """
         from hornbeam.saving.files import save_weights
 

@@ -40,6 +40,7 @@ from hornbeam.saving.weight_files import (
     WEIGHTS_MEMBER,
     OpenWeights,
     checked_path,
+    checked_version,
     fill_from,
     h5_weights,
     load_weights,
@@ -66,7 +67,10 @@ def save_model(
         filepath: where to; its end says the format: ".keras", ".h5" or ".hdf5".
         overwrite: whether an existing file may be replaced.
         zipped: must not be False; a ``.keras`` file is one archive.
-        **kwargs: for ``.h5`` files, ``include_optimizer=False`` leaves out how the model was compiled.
+        **kwargs: for ``.h5`` files.  ``include_optimizer=False`` leaves out how the model was compiled;
+            ``keras_version=2`` writes the optimizer's state, and calls of layers with more than their
+            first tensors (attention, initial states), for tf-keras, where by default Keras 3 reads them;
+            all else both read.
 
     Raises:
         NotSerializableError: (a TypeError) naming everything that could not be loaded again.
@@ -83,7 +87,10 @@ def save_model(
     (None, 2)
     """
     legacy_layout = str(filepath).endswith(H5_SUFFIXES)
-    include_optimizer = kwargs.pop("include_optimizer", True) if legacy_layout else True
+    include_optimizer, keras_version = True, 3
+    if legacy_layout:
+        include_optimizer = kwargs.pop("include_optimizer", True)
+        keras_version = checked_version(kwargs.pop("keras_version", 3))
     if kwargs:
         raise TypeError(f"save_model() got unknown arguments {sorted(kwargs)}.")
     if zipped is False:
@@ -97,7 +104,10 @@ def save_model(
     if legacy_layout and not include_optimizer:
         config.pop("compile_config", None)
     with atomic_write(path) as file:
-        (legacy_writer.write if legacy_layout else write_archive)(file, model, config)
+        if legacy_layout:
+            legacy_writer.write(file, model, config, keras_version)
+        else:
+            write_archive(file, model, config)
 
 
 def write_archive(file: IO[bytes], model: Any, config: Any) -> None:

@@ -37,6 +37,11 @@ MERGES = {
 }  # fmt: skip
 """Mode of Keras 1's layer `Merge` -> today's layer."""
 
+RECURRENT = (
+    "Bidirectional", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "GRU", "LSTM", "RNN", "SimpleRNN",
+)  # fmt: skip
+"""Layers that take initial states."""
+
 IGNORED = (
     "batch_input_dtype",
     "consume_less",
@@ -228,6 +233,8 @@ def _nested(key: str, value: Any) -> Any:
             "config": value.get("config"),
             "registered_name": None,
         }
+    if str(value.get("module")).startswith("keras") and _is_layer(key, value):
+        return _layer(value)  # of tf-keras, whose layers have arguments that are none today
     if "class_name" not in value or "module" in value or "config" not in value:
         if "name" in value and key.endswith("regularizer"):
             # Keras 1: {"name": "WeightRegularizer", "l1": ..., "l2": ...}
@@ -246,6 +253,11 @@ def _nested(key: str, value: Any) -> Any:
                 "registered_name": None,
             }
     return dict(value)
+
+
+def _is_layer(key: str, value: Mapping[str, Any]) -> bool:
+    roles = (module for pattern, module in _ROLES if pattern.fullmatch(key))
+    return "class_name" in value and "config" in value and next(roles, "") == "keras.layers"
 
 
 def _call(node: Any, kind: str) -> dict[str, Any]:
@@ -267,14 +279,18 @@ def _call(node: Any, kind: str) -> dict[str, Any]:
         tensors.append(_tensor(item[:3]))
         if len(item) == 4 and isinstance(item[3], Mapping):
             kwargs.update({k: _argument(v) for k, v in item[3].items()})
+    if kind in RECURRENT and len(tensors) > 1:  # states were further inputs
+        tensors, kwargs["initial_state"] = tensors[:1], tensors[1:]
     return {"args": [tensors[0] if len(tensors) == 1 else tensors], "kwargs": kwargs}
 
 
 def _argument(value: Any) -> Any:
-    is_tensor = isinstance(value, list) and len(value) in (3, 4) and isinstance(value[0], str)
+    if not isinstance(value, list):
+        return value
+    is_tensor = len(value) in (3, 4) and isinstance(value[0], str)
     if is_tensor and all(isinstance(n, int) for n in value[1:3]):
         return _tensor(value[:3])
-    return value
+    return [_argument(item) for item in value]
 
 
 def _tensor(history: list[Any]) -> dict[str, Any]:

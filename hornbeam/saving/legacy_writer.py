@@ -46,16 +46,18 @@ RECURRENT = ("LSTM", "GRU", "SimpleRNN", "LSTMCell", "GRUCell", "SimpleRNNCell")
 MODELS = ("Functional", "Sequential")
 
 
-def write(file: IO[bytes], model: Any, config: Any) -> None:
+def write(file: IO[bytes], model: Any, config: Any, keras_version: int = 3) -> None:
     """Write a model to an empty file; tensors go through one at a time.
 
     Args:
         file: a binary file, open for reading and writing.
         model: a functional or sequential model.
         config: what `serialize_for_file` made of it.
+        keras_version: 2 or 3; who has to read the optimizer, and calls with further symbolic tensors,
+            see `_call`.
     """
-    architecture = legacy_config(model, config)
-    training = _training(config.get("compile_config"))
+    architecture = legacy_config(model, config, keras_version)
+    training = _training(config.get("compile_config"), keras_version)
     with hdf5.writing(file) as root:
         _describe(root)
         _write_text(root, "model_config", json.dumps(architecture))
@@ -66,8 +68,10 @@ def write(file: IO[bytes], model: Any, config: Any) -> None:
         optimizer = getattr(model, "optimizer", None)
         if training is not None and optimizer is not None and optimizer.variables:
             group = root.create_group("optimizer_weights")
-            pairs = [(f"{optimizer.name}/{v.path}", v) for v in optimizer.variables]
-            _write_group(group, pairs)
+            states = optimizer.variables
+            if keras_version == 2:  # which has the learning rate in the config alone
+                states = [v for v in states if v.name != "learning_rate"]
+            _write_group(group, [(f"{optimizer.name}/{v.path}", v) for v in states])
 
 
 def _write_text(root: Any, name: str, text: str) -> None:
@@ -122,12 +126,13 @@ def _write_names(group: Any, key: str, names: list[str]) -> None:
 # -------------------------------------------------------------------------------------- architecture
 
 
-def legacy_config(model: Any, record: Mapping[str, Any]) -> dict[str, Any]:
+def legacy_config(model: Any, record: Mapping[str, Any], keras_version: int = 3) -> dict[str, Any]:
     """The config of a model, as Keras 2 wrote it.
 
     Args:
         model: the model.
         record: its config today.
+        keras_version: 2 or 3; who has to read calls with further symbolic tensors.
 
     Raises:
         UnsupportedError: for models whose architecture this layout cannot hold.
@@ -143,7 +148,7 @@ def legacy_config(model: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     layers = []
     for item in config["layers"]:
         name = item.get("name") or item["config"]["name"]
-        layers.append(_layer(by_name.get(name), item, kind == "Functional"))
+        layers.append(_layer(by_name.get(name), item, kind == "Functional", keras_version))
     if kind == "Sequential":
         return {"class_name": kind, "config": {"name": config["name"], "layers": layers}}
     inner = {
@@ -156,7 +161,9 @@ def legacy_config(model: Any, record: Mapping[str, Any]) -> dict[str, Any]:
     return {"class_name": kind, "config": inner}
 
 
-def _layer(layer: Any, record: Mapping[str, Any], graph: bool) -> dict[str, Any]:
+def _layer(
+    layer: Any, record: Mapping[str, Any], graph: bool, keras_version: int
+) -> dict[str, Any]:
     kind = record["class_name"]
     if kind != "InputLayer" and (layer is None or not hasattr(layer, "weights")):
         raise UnsupportedError(
@@ -164,13 +171,16 @@ def _layer(layer: Any, record: Mapping[str, Any], graph: bool) -> dict[str, Any]
             "cannot hold. Use a layer (`Add`, `Rescaling`, your own) in its place, or save as '.keras'."
         )
     if kind in MODELS:
-        modern = legacy_config(layer, record)
+        modern = legacy_config(layer, record, keras_version)
     else:
         words = _words(kind, record["config"])
+        if kind == "MultiHeadAttention" and keras_version == 2:
+            words |= _shapes(record.get("build_config"))
         modern = {"class_name": record["registered_name"] or kind, "config": words}
     if graph:
         modern["name"] = record["name"]
-        modern["inbound_nodes"] = [_call(layer, node) for node in record["inbound_nodes"]]
+        calls = [_call(layer, node, keras_version) for node in record["inbound_nodes"]]
+        modern["inbound_nodes"] = calls
     return modern
 
 
@@ -186,6 +196,14 @@ def _words(kind: str, config: Any) -> Any:
     if "dtype" in words:
         words["dtype"] = _dtype(words["dtype"])
     return {k: _nested(v) for k, v in words.items()}
+
+
+def _shapes(build_config: Any) -> dict[str, Any]:
+    """The shapes that attention was built for, which are arguments in the configs of tf-keras."""
+    held = build_config.get("shapes_dict", {}) if isinstance(build_config, Mapping) else {}
+    names = ("query_shape", "key_shape", "value_shape")
+    shapes = {name: held.get(name) for name in names}
+    return shapes | {"key_shape": shapes["key_shape"] or shapes["value_shape"]}
 
 
 def _nested(value: Any) -> Any:
@@ -205,19 +223,46 @@ def _dtype(dtype: Any) -> Any:
     return dtype["config"]["name"] if plain else dtype
 
 
-def _call(layer: Any, node: Mapping[str, Any]) -> Any:
+def _call(layer: Any, node: Mapping[str, Any], keras_version: int) -> Any:
     """One call of a layer: as a list of [name, call, output, other arguments] where that says it.
 
-    A call with further symbolic tensors (attention) is written as Keras 3 writes it, which tf-keras does
-    not read: Keras 3 does not find such tensors in the older form.
+    In a call with further symbolic tensors (attention, initial states) these are other arguments.
+    Keras 3 does not find tensors there, and Keras 2 does not read Keras 3's form of a call: such a model
+    is written for one of them.
+
+    Raises:
+        UnsupportedError: for a call that Keras 2 has no form for.
     """
     words = {k: v for k, v in node["kwargs"].items() if v is not None}
     first, *others = node["args"] or [None]
     tensors = first if isinstance(first, list) else [first]
     histories = [_history(tensor) for tensor in tensors]
-    if others or None in histories or not histories or "__keras_tensor__" in json.dumps(words):
-        return dict(node)
+    several = bool(others) or "__keras_tensor__" in json.dumps(words)
+    if None in histories or not histories or (several and keras_version == 3):
+        if keras_version == 3:
+            return dict(node)
+        raise UnsupportedError(
+            f"The layer {layer.name!r} is called on something else than symbolic tensors, which Keras 2 "
+            "has no form for. Save with `keras_version=3`, or as '.keras'."
+        )
+    words = _arguments({**_named(layer, others), **words})
     return [[*(history or ()), words if i == 0 else {}] for i, history in enumerate(histories)]
+
+
+def _named(layer: Any, others: list[Any]) -> dict[str, Any]:
+    """What a layer is called with by position, after its first argument, by name."""
+    names = list(inspect.signature(layer.call).parameters)[1:]
+    return {k: v for k, v in zip(names, others, strict=False) if v is not None}
+
+
+def _arguments(value: Any) -> Any:
+    """Arguments of a call; symbolic tensors among them as [name, call, output]."""
+    history = _history(value)
+    if history is not None:
+        return history
+    if isinstance(value, list):
+        return [_arguments(item) for item in value]
+    return {k: _arguments(v) for k, v in value.items()} if isinstance(value, Mapping) else value
 
 
 def _history(value: Any) -> list[Any] | None:
@@ -230,13 +275,15 @@ def _history(value: Any) -> list[Any] | None:
 # ------------------------------------------------------------------------------- how it was compiled
 
 
-def _training(compiled: Any) -> dict[str, Any] | None:
+def _training(compiled: Any, keras_version: int) -> dict[str, Any] | None:
     """``training_config``: None if the model was not compiled."""
     if not isinstance(compiled, Mapping) or not isinstance(compiled.get("optimizer"), Mapping):
         return None
     optimizer = compiled["optimizer"]
     given = optimizer["config"].items()
     words = {k: v for k, v in given if k not in OPTIMIZER_DEFAULTS or v != OPTIMIZER_DEFAULTS[k]}
+    if keras_version == 2:
+        words["is_legacy_optimizer"] = False  # else tf-keras makes one whose state is another
     return {
         "loss": _old_object(compiled.get("loss"), losses),
         "metrics": _old_object(compiled.get("metrics"), metrics),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,8 @@ from hornbeam.variables import AllocationBudget, Variable
 
 BEFORE_TRAINING = ("optimizer/vars/0", "optimizer/vars/1")
 """What an optimizer holds before it has seen a variable: iteration and learning rate."""
+IN_ATTENTION = re.compile(r"/((?:query|key|value|output)_dense)(?=/vars/)")
+"""The layers in attention, within a name in a file."""
 AT_ONCE = 64 * 2**20
 """Up to so many bytes are read before the first variable is set; more are read twice."""
 
@@ -74,17 +77,24 @@ def by_structure(model: Any, tensors: Mapping[str, StoredTensor], optimizer: boo
             for path, variable in wanted.items()
             if not path.startswith("optimizer/") or path in tensors
         }
+    if wanted.keys() <= tensors.keys():
+        return wanted
+    wanted = {_of_keras_2(path, tensors): variable for path, variable in wanted.items()}
     if not any(tensor.sha256 for tensor in tensors.values()):
         # another package's: Keras 3.15 writes the seeds of layers in some models and not in others
         passing = passing_states(model)
         return {p: v for p, v in wanted.items() if p in tensors or p not in passing}
-    if wanted.keys() <= tensors.keys():
-        return wanted
     before = names_by_attribute(model)
     older = {path: before.get(id(variable), path) for path, variable in wanted.items()}
     return {
         older[p] if p not in tensors and older[p] in tensors else p: v for p, v in wanted.items()
     }
+
+
+def _of_keras_2(path: str, tensors: Mapping[str, StoredTensor]) -> str:
+    """The name in the file: the layers in tf-keras's attention begin with an underscore there."""
+    older = IN_ATTENTION.sub(r"/_\1", path)
+    return older if path not in tensors and older in tensors else path
 
 
 def by_path(model: Any) -> dict[str, Variable]:
@@ -148,7 +158,8 @@ def fill(
         else:
             report.matched[variable.path] = name
             plan.append((variable, stored))
-    report.unused = [n for n in tensors if n not in wanted and not n.startswith("optimizer/")]
+    others = ("optimizer/", "metrics/")  # what training left there
+    report.unused = [n for n in tensors if n not in wanted and not n.startswith(others)]
     report.verified = sum(stored.sha256 is not None for _, stored in plan)
     if not skip_mismatch:
         _refuse_misfits(model, report, wanted, source, partial)
@@ -210,4 +221,4 @@ def _assign(plan: Plan, fresh: AllocationBudget | None) -> None:
 
 Namer = Callable[[Any], dict[str, Variable]]
 
-__all__ = ["LoadReport", "by_layer_name", "by_path", "by_structure", "fill"]
+__all__ = ["IN_ATTENTION", "LoadReport", "by_layer_name", "by_path", "by_structure", "fill"]

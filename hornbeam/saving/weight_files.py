@@ -21,7 +21,14 @@ from hornbeam.saving import (
 )
 from hornbeam.saving.archive import ArchiveReader
 from hornbeam.saving.atomic import atomic_write
-from hornbeam.saving.matching import LoadReport, by_layer_name, by_path, by_structure, fill
+from hornbeam.saving.matching import (
+    IN_ATTENTION,
+    LoadReport,
+    by_layer_name,
+    by_path,
+    by_structure,
+    fill,
+)
 from hornbeam.saving.opening import open_regular
 from hornbeam.saving.tensors import StoredTensor, checksum
 from hornbeam.saving.weights import named_layers, named_variables
@@ -41,15 +48,38 @@ def numpy_values(variables: Mapping[str, Variable]) -> Iterator[tuple[str, Any]]
         yield name, variable.numpy()
 
 
-def write_h5(file: Any, model: Any) -> None:
-    """Write the variables of a model, its optimizer's included, in the layout of Keras 3."""
+def write_h5(file: Any, model: Any, keras_version: int = 3) -> None:
+    """Write the variables of a model, its optimizer's included, in the layout of Keras 3.
+
+    Args:
+        file: a binary file, open for reading and writing.
+        model: the model.
+        keras_version: 2 or 3; whose names the layers in attention have.
+    """
+    variables = named_variables(model)
+    renamed = _names_of_keras_2(model, variables) if keras_version == 2 else {}
     with hdf5.writing(file) as root:
-        for name, array in numpy_values(named_variables(model)):
+        for name, array in numpy_values(variables):
+            name = renamed.get(name, name)
             hdf5.write_tensor(root, name, array, checksum(name, array))
         root.require_group("vars").attrs["name"] = model.name  # Keras 3.4 wants it, even if empty
         for path, layer in named_layers(model).items():
-            group = root[f"{path}/vars" if path else "vars"]
-            group.attrs["name"] = layer.name
+            group = f"{path}/vars" if path else "vars"
+            first = renamed.get(f"{group}/0", f"{group}/0")
+            root[first.removesuffix("/0")].attrs["name"] = layer.name
+
+
+def _names_of_keras_2(model: Any, variables: Mapping[str, Variable]) -> dict[str, str]:
+    """Name in a file -> its name in tf-keras, of the weights of attention."""
+    from hornbeam.layers import MultiHeadAttention
+
+    heads = [part for part in model._flatten_layers() if isinstance(part, MultiHeadAttention)]
+    within = {id(variable) for layer in heads for variable in layer.weights}
+    return {
+        name: IN_ATTENTION.sub(r"/_\1", name)
+        for name, variable in variables.items()
+        if id(variable) in within
+    }
 
 
 # ------------------------------------------------------------------------------------------- writing
@@ -73,7 +103,8 @@ def save_weights(
         filepath: the file.
         overwrite: whether to replace a file that exists (else it is an error).
         max_shard_size: for ``.weights.json``: how large a single file may become, in GB (10**9 bytes).
-        **kwargs: nothing; unknown names raise TypeError.
+        **kwargs: for ``.weights.h5``, ``keras_version=2`` names the weights of attention as tf-keras
+            does; other names raise TypeError.
 
     Raises:
         InputError: if the name says no format, or there are no weights yet.
@@ -88,6 +119,8 @@ def save_weights(
     >>> hornbeam.saving.load_weights(model, path).complete
     True
     """
+    in_h5 = str(filepath).endswith(".weights.h5")
+    keras_version = checked_version(kwargs.pop("keras_version", 3)) if in_h5 else 3
     if kwargs:
         raise TypeError(f"save_weights() got unknown arguments {sorted(kwargs)}.")
     path = checked_path(filepath, SUFFIXES, overwrite, "save_weights")
@@ -105,7 +138,7 @@ def save_weights(
         return
     with atomic_write(path) as file:
         if path.suffix == ".h5":
-            write_h5(file, model)
+            write_h5(file, model, keras_version)
         elif path.suffix == ".npz":
             npz_format.write(file, numpy_values(by_path(model)))
         else:
@@ -116,6 +149,17 @@ def save_weights(
             arrays = (array for _, array in numpy_values(variables))
             about = {"format": "hornbeam", "hornbeam_version": __version__}
             safetensors_format.write(file, specs, arrays, about)
+
+
+def checked_version(version: Any) -> int:
+    """The version of Keras that a file is for: 2 or 3.
+
+    Raises:
+        InputError: if it is another.
+    """
+    if version not in (2, 3):
+        raise InputError(f"`keras_version` must be 2 or 3, got {version!r}.")
+    return int(version)
 
 
 def checked_path(filepath: Any, suffixes: tuple[str, ...], overwrite: bool, what: str) -> Path:

@@ -92,6 +92,38 @@ def test_json_of_keras_2():
     np.testing.assert_allclose(model.predict(x, verbose=0), want, rtol=1e-5)
 
 
+def keras_2_layer(kind, name, *calls, **config):
+    record = {"class_name": kind, "config": {"name": name, **config}}
+    return {**record, "name": name, "inbound_nodes": [list(calls)] if calls else []}
+
+
+def test_recurrent_layers_of_tf_keras():
+    inner = {
+        "module": "keras.layers", "class_name": "LSTM", "registered_name": None,
+        "config": {"name": "lstm", "units": 2, "time_major": False, "implementation": 2},
+    }  # fmt: skip
+    shape = {"batch_input_shape": [None, 5, 3], "dtype": "float32"}
+    layers_of = [
+        keras_2_layer("InputLayer", "x", **shape),
+        keras_2_layer("LSTM", "enc", ["x", 0, 0, {}], units=4, return_state=True, time_major=False),
+        keras_2_layer("LSTM", "dec", ["x", 0, 0, {}], ["enc", 0, 1, {}], ["enc", 0, 2, {}],
+                      units=4, return_sequences=True),
+        keras_2_layer("Bidirectional", "both", ["dec", 0, 0, {}], layer=inner),
+        keras_2_layer("GRU", "last", ["dec", 0, 0, {"initial_state": [["both", 0, 0]]}], units=4),
+    ]  # fmt: skip
+    config = {"name": "m", "layers": layers_of, "input_layers": [["x", 0, 0]],
+              "output_layers": [["last", 0, 0]]}  # fmt: skip
+    model = model_from_json(json.dumps({"class_name": "Functional", "config": config}))
+    x = np.random.default_rng(0).normal(size=(2, 5, 3)).astype("float32")
+    enc, dec, both, last = model.layers[1:]
+    _, h, c = enc(x)
+    wrong = last(dec(x, initial_state=[h, h]), initial_state=both(dec(x)))
+    want = dec(x, initial_state=[h, c])
+    want = np.asarray(last(want, initial_state=both(want)))
+    np.testing.assert_allclose(model.predict(x, verbose=0), want, atol=1e-6)
+    assert np.abs(np.asarray(wrong) - want).max() > 1e-4
+
+
 def test_json_of_today_and_yaml():
     model = model_from_json(json.dumps(KERAS_2))
     assert model_from_json(model.to_json()).output_shape == model.output_shape

@@ -117,6 +117,101 @@ def test_what_is_in_the_file(tmp_path):
         assert hornbeam.models.load_model(tmp_path / "d.h5").weights[0].dtype == dtype
 
 
+def model_config(path):
+    with h5py.File(path) as file:
+        return json.loads(file.attrs["model_config"])
+
+
+def calls(path, class_name):
+    layers_of = model_config(path)["config"]["layers"]
+    return [layer["inbound_nodes"] for layer in layers_of if layer["class_name"] == class_name]
+
+
+def test_files_for_keras_2(tmp_path):  # tf-keras reads them: docs/exchange.md
+    model, x, y = attention(), rows(4, 5, 8), rows(4, 2)
+    model.compile(hornbeam.optimizers.Adam(0.01), "mse")
+    model.train_on_batch(x, y)
+    model.save(tmp_path / "m.h5", keras_version=2)
+    start = model.inputs[0].name
+    assert calls(tmp_path / "m.h5", "MultiHeadAttention") == [
+        [[[start, 0, 0, {"value": [start, 0, 0]}]]]
+    ]
+    heads = model_config(tmp_path / "m.h5")["config"]["layers"][1]["config"]
+    shapes = [heads[f"{role}_shape"] for role in ("query", "key", "value")]
+    assert shapes == [[None, 5, 8]] * 3
+    with h5py.File(tmp_path / "m.h5") as file:
+        optimizer = json.loads(file.attrs["training_config"])["optimizer_config"]
+        assert optimizer["config"]["is_legacy_optimizer"] is False
+        names = [name.decode() for name in file["optimizer_weights"].attrs["weight_names"]]
+    assert len(names) == 1 + 2 * len(model.trainable_weights)
+    assert not any("learning_rate" in name for name in names)
+    back = hornbeam.models.load_model(tmp_path / "m.h5")
+    np.testing.assert_array_equal(back.predict(x, verbose=0), model.predict(x, verbose=0))
+    model.reset_metrics()
+    ours = model.train_on_batch(x, y, return_dict=True)
+    assert back.train_on_batch(x, y, return_dict=True)["loss"] == pytest.approx(ours["loss"], 1e-6)
+    for one, other in zip(model.get_weights(), back.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def translator():
+    source, target = hornbeam.Input((4, 3), name="source"), hornbeam.Input((5, 3), name="target")
+    _, h, c = layers.LSTM(4, return_state=True, name="encoder")(source)
+    y = layers.LSTM(4, return_sequences=True)(target, initial_state=[h, c])
+    z = layers.Attention()([y, layers.Dense(4)(source)])
+    return hornbeam.Model([source, target], layers.GRU(2)(z))
+
+
+def test_initial_states_for_keras_2(tmp_path):
+    model, x = translator(), [rows(3, 4, 3), rows(3, 5, 3)]
+    model.save(tmp_path / "m.h5", keras_version=2)
+    states = [["encoder", 0, 1], ["encoder", 0, 2]]
+    assert calls(tmp_path / "m.h5", "LSTM")[1] == [[["target", 0, 0, {"initial_state": states}]]]
+    back = hornbeam.models.load_model(tmp_path / "m.h5")
+    np.testing.assert_array_equal(back.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def test_weights_for_keras_2(tmp_path):
+    model, x = attention(), rows(4, 5, 8)
+    model.save_weights(tmp_path / "m.weights.h5", keras_version=2)
+    with h5py.File(tmp_path / "m.weights.h5") as file:
+        within = set(file["layers/multi_head_attention"])
+        named = file["layers/multi_head_attention/_key_dense/vars"].attrs["name"]
+    assert within == {"_query_dense", "_key_dense", "_value_dense", "_output_dense"}
+    assert named == "key"
+    fresh = attention()
+    for variable in fresh.variables:
+        variable.assign(variable * 0)
+    assert fresh.load_weights(tmp_path / "m.weights.h5").complete
+    np.testing.assert_array_equal(fresh.predict(x, verbose=0), model.predict(x, verbose=0))
+
+
+def with_a_constant():
+    x = hornbeam.Input((2,))
+    return hornbeam.Model(x, layers.Add()([x, np.ones((1, 2), "float32")]))
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "options", "error", "match"),
+    [
+        (image_model, "m.h5", {"keras_version": 4}, InputError, "must be 2 or 3, got 4"),
+        (image_model, "m.keras", {"keras_version": 2}, TypeError, "unknown arguments"),
+        (with_a_constant, "m.h5", {"keras_version": 2}, UnsupportedError, "no form for.*3"),
+    ],
+)
+def test_files_that_are_not_for_keras_2(make, name, options, error, match, tmp_path):
+    with pytest.raises(error, match=match):
+        make().save(tmp_path / name, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_weights_that_are_not_for_keras_2(tmp_path):
+    with pytest.raises(InputError, match="must be 2 or 3, got '2'"):
+        image_model().save_weights(tmp_path / "m.weights.h5", keras_version="2")
+    with pytest.raises(TypeError, match=r"unknown arguments \['keras_version'\]"):
+        image_model().save_weights(tmp_path / "m.npz", keras_version=2)
+
+
 def test_long_lists_of_names(tmp_path, monkeypatch):
     monkeypatch.setattr("hornbeam.saving.legacy_writer.MAX_LIST", 40)
     model = recurrent()
