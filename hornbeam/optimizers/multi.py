@@ -22,11 +22,11 @@ from hornbeam.variables import Variable
 class OptimizerMap(Configurable, MutableMapping[str, Optimizer]):
     """Optimizers by the paths of variables: a function from a variable to its optimizer.
 
-    A variable gets the optimizer of the one key that is found in its path, as a regular expression,
+    A variable gets the optimizer of the one key that its whole path matches, as a regular expression,
     and without any the default one.
 
     Args:
-        default_optimizer: the optimizer of variables that no key is found in.
+        default_optimizer: the optimizer of variables whose paths match no key.
         optimizer_map: regular expression -> optimizer.
 
     Example:
@@ -50,7 +50,7 @@ class OptimizerMap(Configurable, MutableMapping[str, Optimizer]):
 
     @property
     def default_optimizer(self) -> Optimizer:
-        """The optimizer of variables that no key is found in."""
+        """The optimizer of variables whose paths match no key."""
         return self._default
 
     def __call__(self, variable: Any) -> Optimizer:
@@ -60,7 +60,7 @@ class OptimizerMap(Configurable, MutableMapping[str, Optimizer]):
     def __getitem__(self, key: str) -> Optimizer:
         if key in self._map:
             return self._map[key]
-        found = [pattern for pattern in self._map if re.search(pattern, key)]
+        found = [pattern for pattern in self._map if re.fullmatch(pattern, key)]
         if len(found) > 1:
             raise InputError(
                 f"The path {key!r} matches several keys of the OptimizerMap, {found}: make them more "

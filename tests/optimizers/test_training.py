@@ -51,6 +51,7 @@ ROWS = [
     ("Nadam", {"weight_decay": 0.02, "use_ema": True, "ema_momentum": 0.9}),
     ("ScheduleFreeAdamW", {"warmup_steps": 5, "weight_decay": 0.01}),
     ("LossScaleOptimizer", {}),
+    ("MultiOptimizer", {}),
 ]
 IDS = [f"{name}-{'-'.join(kwargs)}" for name, kwargs in ROWS]
 
@@ -71,6 +72,10 @@ def build(library, name, kwargs):
         optimizer = library.optimizers.LossScaleOptimizer(
             library.optimizers.Adam(0.05), initial_scale=8.0, dynamic_growth_steps=4
         )
+    elif name == "MultiOptimizer":
+        rest = library.optimizers.SGD(0.05, momentum=0.9)
+        chosen = library.optimizers.OptimizerMap(rest, {"kernel": library.optimizers.Adam(0.05)})
+        optimizer = library.optimizers.MultiOptimizer(chosen, loss_scale_factor=2.0)
     else:
         optimizer = make(library, name, kwargs)
     optimizer.build(trained)
