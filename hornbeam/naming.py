@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ _counts: dict[str, int] = {}
 _scope: ContextVar[tuple[str, ...]] = ContextVar("hornbeam_name_scope", default=())
 
 
+@functools.cache
 def to_snake_case(name: str) -> str:
     """A class name as a layer name.
 

@@ -46,6 +46,8 @@ FUSED_FLOPS = 5e7
 FUSED_BYTES = 300_000
 """Batches that are smaller are taken out of the data within compiled code without loss."""
 
+WORTH_ADOPTING = 2**16
+"""Bytes: smaller arrays are copied."""
 LOOPED_BYTES = 64 * 2**20
 """Blocks whose variables are larger are not worth stacking, with another copy of them in memory."""
 
@@ -80,7 +82,12 @@ class JaxBackend(Backend):
             return jnp.asarray(array)
 
     def adopt(self, x: Any) -> Array:
-        """`device_put` reads an array where it lies, where `asarray` copies: 1.4 s for each GB."""
+        """`device_put` reads an array where it lies, where `asarray` copies: 1.4 s for each GB.
+
+        Small ones are copied in 20 us, while `device_put` takes 45.
+        """
+        if x.nbytes < WORTH_ADOPTING:
+            return self.asarray(x)
         with jax.enable_x64(x.dtype.itemsize >= 8):
             return jax.device_put(x)
 

@@ -130,8 +130,8 @@ class H5File:
         import h5py
 
         try:
-            link = group.get(key, getlink=True)
-            if not isinstance(link, h5py.HardLink):
+            link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
+            if link.type != h5py.h5l.TYPE_HARD:
                 raise UnsafeFileError(f"{self.source!r} holds a link at '{where}'.")
             if "/" in key or key in (".", ".."):
                 raise UnsafeFileError(f"{self.source!r} holds the name {key!r}.")
@@ -165,9 +165,10 @@ class H5File:
         import h5py
 
         try:
-            if name not in item.attrs:
+            attributes = item.attrs
+            if name not in attributes:
                 return None
-            handle = item.attrs.get_id(name)
+            handle = attributes.get_id(name)
             kind = handle.dtype
             text = h5py.check_string_dtype(kind) is not None
             if not (kind.kind in "biufSU" or (kind.kind == "O" and text)):
@@ -208,7 +209,7 @@ class H5File:
         if kind.kind not in "biufcV" or kind.hasobject or kind.names:
             raise UnsafeFileError(f"{self.source!r} holds no numbers at '{path}' but {kind}.")
         try:
-            self._check_storage(item, path)
+            filters = self._check_storage(item, path)
         except RuntimeError as error:
             raise CorruptFileError(f"{self.source!r} is damaged at '{path}': {error}.") from None
         named = self.attribute(item, "dtype")
@@ -227,16 +228,19 @@ class H5File:
         if digest is not None and not isinstance(digest, str):
             raise CorruptFileError(f"{self.source!r} has a malformed check sum at '{path}'.")
 
+        shape = tuple(item.shape)
+
         def load() -> Any:
-            self._check_parts(item, path)
-            array = empty_array(item.shape, dtype)
+            self._check_parts(item, path, filters)
+            array = empty_array(shape, dtype)
             if array.size:
                 item.read_direct(array.view(kind) if kind.kind == "V" else array)
             return array
 
-        return StoredTensor(path, tuple(item.shape), dtype, digest, load)
+        return StoredTensor(path, shape, dtype, digest, load)
 
-    def _check_storage(self, item: Any, path: str) -> None:
+    def _check_storage(self, item: Any, path: str) -> list[int]:
+        """The numbers of the filters that it is packed with, in order."""
         import h5py
 
         plist = item.id.get_create_plist()
@@ -245,8 +249,8 @@ class H5File:
             raise UnsafeFileError(f"{self.source!r} stores '{path}' in another file.")
         if item.shape is None:
             raise UnsafeFileError(f"{self.source!r} has no shape for '{path}'.")
-        size = int(np.prod(item.shape, dtype=object)) * item.dtype.itemsize
-        filters = _filters(item)
+        size = math.prod(item.shape) * item.dtype.itemsize
+        filters = [int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters())]
         if set(filters) - {GZIP, SHUFFLE, FLETCHER32} or len(set(filters)) < len(filters):
             raise UnsafeFileError(
                 f"{self.source!r} packs '{path}' with filters other than gzip, shuffle and fletcher32."
@@ -262,10 +266,10 @@ class H5File:
             raise CorruptFileError(
                 f"{self.source!r} should hold {size} bytes at '{path}', and holds {stored}."
             )
+        return filters
 
-    def _check_parts(self, item: Any, path: str) -> None:
+    def _check_parts(self, item: Any, path: str, filters: list[int]) -> None:
         """Unpack parts up to the size that they should have, before the library unpacks all of them."""
-        filters = _filters(item)
         if GZIP not in filters:
             return
         room = math.prod(item.chunks) * item.dtype.itemsize + 4  # for a check sum
@@ -287,12 +291,6 @@ class H5File:
                 raise LimitExceededError(
                     f"A part of '{path}' in {self.source!r} unpacks to more than its {room - 4} bytes."
                 )
-
-
-def _filters(item: Any) -> list[int]:
-    """The numbers of the filters that a dataset is packed with, in order."""
-    plist = item.id.get_create_plist()
-    return [int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters())]
 
 
 def native_dtype_or_none(name: str, itemsize: int) -> Any:

@@ -11,6 +11,7 @@ attribute among the others; functional and sequential models begin with it.
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -147,11 +148,20 @@ def _shown(obj: Any, name: str) -> Any:
 
 
 def _holds_state(value: Any) -> bool:
-    if isinstance(value, (Layer, SeedGenerator, Metric)):
-        return True
-    if isinstance(value, Mapping):
-        return any(map(_holds_state, value.values()))
-    return isinstance(value, (list, tuple)) and any(map(_holds_state, value))
+    kind = _kind(type(value))  # type: ignore[arg-type]  # a class can be hashed
+    if kind in (None, object):
+        return kind is object
+    return any(map(_holds_state, value.values() if kind is Mapping else value))
+
+
+@functools.cache
+def _kind(kind: type) -> Any:
+    """`object` for what has state, `Mapping` or `list` for what may hold such things, else None."""
+    if issubclass(kind, (Layer, SeedGenerator, Metric)):
+        return object
+    if issubclass(kind, Mapping):
+        return Mapping
+    return list if issubclass(kind, (list, tuple)) else None
 
 
 def _items(child: Any) -> Iterator[tuple[str, Any]]:
