@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from hornbeam.errors import CorruptFileError, UnsafeFileError
 from hornbeam.layers.layer import Layer
 from hornbeam.models.model import Model
 from hornbeam.models.op_nodes import is_op, op_call, op_config, op_from_config
+from hornbeam.naming import to_snake_case
 from hornbeam.ops.node import Node
 from hornbeam.ops.record import OpCall
 from hornbeam.saving.objects import (
@@ -99,6 +101,7 @@ def graph_config(model: Any) -> dict[str, Any]:
             for args, kwargs in _calls(operation, nodes_of[operation.name])
         ]
         layers.append(record)
+    _keep_names_that_could_clash(layers)
     return {
         "name": model.name,
         "trainable": model.trainable,
@@ -106,6 +109,18 @@ def graph_config(model: Any) -> dict[str, Any]:
         "input_layers": _map_tensors(reference, model._inputs_struct),
         "output_layers": _map_tensors(reference, model._outputs_struct),
     }
+
+
+def _keep_names_that_could_clash(records: list[dict[str, Any]]) -> None:
+    """Write the names of ops that may get the name of another operation when Keras reads them.
+
+    Keras before 3.12 reads no names of ops that have arguments of their own, and numbers them anew.
+    """
+    unnamed = {r["name"]: r for r in records if is_op(r) and "name" not in r["config"]}
+    taken = {re.sub(r"_\d+$", "", r["name"]) for r in records if r["name"] not in unnamed}
+    for record in unnamed.values():
+        if to_snake_case(record["class_name"]) in taken:
+            record["config"] = {"name": record["name"], **record["config"]}
 
 
 def _map_tensors(fn: Any, struct: Any) -> Any:

@@ -333,7 +333,7 @@ def op_from_config(record: Mapping[str, Any]) -> SavedOp:
     unknown = sorted(set(fixed) - set(_record(op).signature.parameters))
     if unknown:
         raise CorruptFileError(f"The config gives the op {op!r} unknown arguments {unknown}.")
-    name = config.get("name")
+    name = config.get("name", record.get("name"))
     if name is not None and not isinstance(name, str):
         raise CorruptFileError(f"The name of an op in a config must be a string, got {name!r}.")
     made = {key: _tuples(deserialize_keras_object(value)) for key, value in fixed.items()}

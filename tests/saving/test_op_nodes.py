@@ -155,6 +155,42 @@ def test_shared_and_nested(keras, tmp_path):
     assert len(loaded.weights) == len(theirs.weights)
 
 
+def test_ops_and_layers_of_one_name(keras, tmp_path):
+    """Keras numbers ops without names anew; their numbers must not become those of layers."""
+
+    def build(framework):
+        o, concatenate = framework.ops, framework.layers.Concatenate
+        i = framework.Input((4,))
+        x = concatenate()([o.concatenate([i, i * 2], axis=-1), i])
+        y = concatenate()([o.concatenate([x, o.sin(i)], axis=-1), x])
+        return framework.Model(i, o.mean(o.reshape(y, (-1, 4, 7)), axis=1))
+
+    data = np.random.default_rng(0).normal(size=(3, 4)).astype("float32")
+    ours, theirs = build(hornbeam), build(keras)
+    ours.save(tmp_path / "ours.keras")
+    theirs.save(tmp_path / "theirs.keras")
+    entries = json.loads(ours.to_json())["config"]["layers"]
+    said = {x["name"]: "name" in x["config"] for x in entries if x["module"].endswith("ops.numpy")}
+    assert said == {
+        "concatenate_1": True, "concatenate_3": True,  # as the layers around them are called
+        "multiply": True, "sin": True, "reshape": False, "mean": False,
+    }  # fmt: skip
+    hornbeam.naming.reset_names()
+    keras.utils.clear_session()
+    again = hornbeam.models.load_model(tmp_path / "ours.keras")
+    assert [x["name"] for x in json.loads(again.to_json())["config"]["layers"]] == [
+        x["name"] for x in entries
+    ]
+    hornbeam.naming.reset_names()
+    for model in (
+        again,
+        hornbeam.models.load_model(tmp_path / "theirs.keras"),
+        keras.models.load_model(tmp_path / "ours.keras"),
+    ):
+        got = model.predict_on_batch(data)
+        np.testing.assert_allclose(got, theirs.predict_on_batch(data), rtol=1e-5, atol=1e-6)
+
+
 def changed(text, **changes):
     config = json.loads(text)
     node = next(x for x in config["config"]["layers"] if x["class_name"] == "Mean")
