@@ -23,6 +23,7 @@ def _conv(x: Any, kernel: Any) -> Any:
 PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[tuple[int, ...]]]] = {
     "conv": (lambda x, k: jax_linear.conv(x, k, PADS), _conv, [(2, 5, 6, 3), (3, 2, 3, 4)]),
     "bias": (jax_linear.plus_bias, lambda x, b: x + b, [(2, 5, 3), (3,)]),
+    "bias of two axes": (jax_linear.plus_bias, lambda x, b: x + b, [(4, 5, 3), (5, 3)]),
 }
 
 
@@ -61,7 +62,9 @@ def test_large_biases_alone_are_added_so(monkeypatch: pytest.MonkeyPatch) -> Non
     assert jax_linear.is_bias(zeros((2, 4, 3)), zeros(3))
     assert not jax_linear.is_bias(zeros((2, 3, 3)), zeros(3))  # few
     assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros(1))
-    assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros((4, 3)))
+    assert jax_linear.is_bias(zeros((2, 4, 3)), zeros((4, 3)))
+    assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros((2, 4, 3)))
+    assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros((1, 3)))
     assert not jax_linear.is_bias(zeros((2, 4, 3), "float16"), zeros(3, "float16"))
     assert not jax_linear.is_bias(zeros((2, 4, 3)), 1.0)
 
@@ -83,3 +86,35 @@ def test_where_hornbeam_compiles_the_sum_is_a_product(monkeypatch: pytest.Monkey
 
     assert b.compile(own)(x, bias).tolist() == [4.0, 4.0, 4.0]
     assert found == [jax_windows.compiler_options() is not None]
+
+
+@pytest.mark.parametrize(
+    ("subscripts", "shapes"),
+    [
+        ("abc,cde->abde", [(2, 3, 4), (4, 5, 6)]),
+        ("abcd, cde -> abe", [(2, 3, 4, 5), (4, 5, 6)]),
+        ("ab,bc->ac", [(2, 3), (3, 4)]),
+        ("abc,dc->abd", [(2, 3, 4), (5, 4)]),
+        ("abc,acd->abd", [(2, 3, 4), (2, 4, 5)]),
+        ("abc,cd->adb", [(2, 3, 4), (4, 5)]),
+        ("...c,cd->...d", [(2, 3, 4), (4, 5)]),
+        ("abc,cd->", [(2, 3, 4), (4, 5)]),
+        ("ab,cd->abcd", [(2, 3), (4, 5)]),
+        ("abb->ab", [(2, 3, 3)]),
+    ],
+)
+def test_einsum(subscripts: str, shapes: list[tuple[int, ...]]) -> None:
+    b = registry.get("jax")
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s).astype("float32") for s in shapes]
+    own = b.compile(lambda *arrays: b.einsum(subscripts, *arrays))
+    expected = np.einsum(subscripts.replace(" ", ""), *arrays)
+    np.testing.assert_allclose(own(*map(b.asarray, arrays)), expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4), (3, 4), (4,), (2, 2, 3, 4)])
+def test_matmul(shape: tuple[int, ...]) -> None:
+    b = registry.get("jax")
+    x, kernel = np.ones(shape, "float32"), np.arange(20, dtype="float32").reshape(4, 5)
+    own = b.compile(lambda x, kernel: b.matmul(x, kernel))
+    np.testing.assert_allclose(own(b.asarray(x), b.asarray(kernel)), x @ kernel)
