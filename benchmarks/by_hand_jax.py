@@ -178,10 +178,12 @@ def _normalized(x: Any, scale: Any, offset: Any) -> Any:
 def transformer_fit(scale: Scale) -> tuple[Program, int]:
     """One epoch of the two-block transformer, with `jax.nn.dot_product_attention`."""
     width, length = scale.size(256), scale.size(128)
+    head = max(1, width // 8)
     rng = np.random.default_rng(0)
     params: list[Any] = []
     for _ in range(2):
-        for a, b in ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)):
+        sizes = (width, 24 * head), (8 * head, width), (width, 4 * width), (4 * width, width)
+        for a, b in sizes:
             params += [_weights(rng, a, b), jnp.zeros(b)]
         params += [jnp.ones(width), jnp.zeros(width), jnp.ones(width), jnp.zeros(width)]
     params += [_weights(rng, width, 10), jnp.zeros(10)]
@@ -189,9 +191,9 @@ def transformer_fit(scale: Scale) -> tuple[Program, int]:
     def model(p: Any, x: Any) -> Any:
         for i in (0, 12):
             qkv, qkv_b, out, out_b, up, up_b, down, down_b, s1, o1, s2, o2 = p[i : i + 12]
-            parts = (x @ qkv + qkv_b).reshape(*x.shape[:2], 3, 8, width // 8)
+            parts = (x @ qkv + qkv_b).reshape(*x.shape[:2], 3, 8, head)
             q, k, v = (parts[:, :, j] for j in range(3))
-            attended = jax.nn.dot_product_attention(q, k, v).reshape(x.shape)
+            attended = jax.nn.dot_product_attention(q, k, v).reshape(*x.shape[:2], -1)
             x = _normalized(x + attended @ out + out_b, s1, o1)
             x = _normalized(x + jax.nn.gelu(x @ up + up_b, False) @ down + down_b, s2, o2)
         return x.mean(1) @ p[24] + p[25]

@@ -141,8 +141,8 @@ def lstm_fit(scale: Scale) -> tuple[Program, int]:
             return pt.sigmoid(o) * pt.tanh(c), c
 
         zeros = pt.zeros((x.shape[0], width), dtype="float32")
-        (h, _), _ = pytensor.scan(
-            step, [projected], [zeros, zeros], non_sequences=[recurrent], strict=True
+        h, _ = pytensor.scan(
+            step, [projected], [zeros, zeros], [recurrent], strict=True, return_updates=False
         )
         return h[-1] @ out + out_bias
 

@@ -176,10 +176,12 @@ def _normalized(x: Any, scale: Any, offset: Any) -> Any:
 def transformer_fit(scale: Scale) -> tuple[Program, int]:
     """One epoch of the two-block transformer."""
     width, length = scale.size(256), scale.size(128)
+    head = max(1, width // 8)
     rng = np.random.default_rng(0)
     params: list[Any] = []
     for _ in range(2):
-        for a, b in ((width, 3 * width), (width, width), (width, 4 * width), (4 * width, width)):
+        sizes = (width, 24 * head), (8 * head, width), (width, 4 * width), (4 * width, width)
+        for a, b in sizes:
             params += [_weights(rng, a, b), _zeros(b)]
         for _ in range(2):
             params += [tf.Variable(tf.ones(width)), _zeros(width)]
@@ -191,11 +193,11 @@ def transformer_fit(scale: Scale) -> tuple[Program, int]:
     def model(p: Any, x: Any) -> Any:
         for i in (0, 12):
             qkv, qkv_b, out, out_b, up, up_b, down, down_b, s1, o1, s2, o2 = p[i : i + 12]
-            parts = tf.reshape(dense(x, qkv, qkv_b), (-1, length, 3, 8, width // 8))
+            parts = tf.reshape(dense(x, qkv, qkv_b), (-1, length, 3, 8, head))
             q, k, v = tf.unstack(tf.transpose(parts, (2, 0, 3, 1, 4)))
-            weights = tf.nn.softmax(tf.matmul(q, k, transpose_b=True) * (width // 8) ** -0.5)
+            weights = tf.nn.softmax(tf.matmul(q, k, transpose_b=True) * head**-0.5)
             attended = tf.transpose(tf.matmul(weights, v), (0, 2, 1, 3))
-            attended = tf.reshape(attended, (-1, length, width))
+            attended = tf.reshape(attended, (-1, length, 8 * head))
             x = _normalized(x + dense(attended, out, out_b), s1, o1)
             x = _normalized(x + dense(tf.nn.gelu(dense(x, up, up_b)), down, down_b), s2, o2)
         return tf.reduce_mean(x, 1) @ p[24] + p[25]

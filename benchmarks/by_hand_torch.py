@@ -157,14 +157,14 @@ def lstm_fit(scale: Scale) -> tuple[Program, int]:
 class _Block(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.head = max(1, width // 8)
+        self.qkv, self.out = nn.Linear(width, 24 * self.head), nn.Linear(8 * self.head, width)
         self.first, self.second = nn.LayerNorm(width), nn.LayerNorm(width)
         self.up, self.down = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
 
     def forward(self, x: Any) -> Any:
-        batch, length, width = x.shape
-        q, k, v = self.qkv(x).view(batch, length, 3, 8, width // 8).permute(2, 0, 3, 1, 4)
-        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(x.shape)
+        q, k, v = self.qkv(x).view(*x.shape[:2], 3, 8, self.head).permute(2, 0, 3, 1, 4)
+        attended = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
         x = self.first(x + self.out(attended))
         return self.second(x + self.down(F.gelu(self.up(x))))
 
