@@ -163,6 +163,25 @@ def test_files_that_named_things_by_attribute_alone(tmp_path):
     np.testing.assert_array_equal(np.asarray(fresh(X)), expected)
 
 
+def test_layers_of_a_pipeline(tmp_path):
+    def pipeline(k, value):
+        inside = k.layers.Normalization(axis=-1, mean=None, variance=None)
+        inside.build((None, 2))
+        inside.set_weights(
+            [np.full(2, value), np.full(2, value), np.array(1)][: len(inside.weights)]
+        )
+        return k.Sequential([k.Input((2,)), k.layers.Pipeline([inside]), *dense(k)])
+
+    model = pipeline(hornbeam, 3.0)
+    model.save_weights(tmp_path / "p.weights.h5")
+    assert "layers/pipeline/layers/normalization/vars/0" in names(tmp_path / "p.weights.h5")
+    pipeline(keras, 3.0).save_weights(tmp_path / "k.weights.h5")
+    assert names(tmp_path / "p.weights.h5") == names(tmp_path / "k.weights.h5")
+    fresh = pipeline(hornbeam, 7.0)
+    fresh.load_weights(tmp_path / "p.weights.h5")
+    np.testing.assert_array_equal(np.asarray(fresh(X)), np.asarray(model(X)))
+
+
 def test_names_that_two_layers_had_between_them_are_no_names():
     model, _ = made(hornbeam, nested)
     older = weights.names_by_attribute(model)
