@@ -186,6 +186,10 @@ class Backend:
         """A NumPy array with the values of `x`, which must be concrete."""
         raise self.unsupported("to_numpy")
 
+    def on_host(self, x: Array) -> Any:
+        """As `to_numpy`, but not to be written to, for it may show the memory of `x`."""
+        return self.to_numpy(x)
+
     def is_concrete(self, x: Array) -> bool:
         """Whether `x` has values now, outside of any tracing."""
         return True

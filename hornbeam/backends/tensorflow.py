@@ -46,6 +46,9 @@ class TensorFlowBackend(Backend):
     def to_numpy(self, x: Array) -> Any:
         return tensorflow_base.to_numpy(x)
 
+    def on_host(self, x: Array) -> Any:
+        return tensorflow_base.on_host(x)
+
     def is_concrete(self, x: Array) -> bool:
         return not tf.is_symbolic_tensor(x)
 

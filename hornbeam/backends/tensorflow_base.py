@@ -68,6 +68,11 @@ def to_numpy(x: Array) -> Any:
     return values if isinstance(values, np.ndarray) else np.asarray(values)
 
 
+def on_host(x: Array) -> Any:
+    """The values on the host; eager tensors show where they lie."""
+    return np.asarray(x) if isinstance(x, tf.Tensor) else to_numpy(x)
+
+
 def cast(x: Array, dtype: str) -> Array:
     """`x` in another dtype; of complex numbers the real part."""
     target = DTYPES[dtype]

@@ -79,6 +79,9 @@ class TorchBackend(Backend):
     def to_numpy(self, x: Array) -> Any:
         return torch_arrays.to_numpy(x)
 
+    def on_host(self, x: Array) -> Any:
+        return torch_arrays.on_host(x)
+
     def is_concrete(self, x: Array) -> bool:
         return type(x) in _PLAIN or not torch_compiled.is_traced(x)
 

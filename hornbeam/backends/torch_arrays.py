@@ -64,12 +64,17 @@ def adopt(array: Any) -> Array:
 
 def to_numpy(x: Array) -> Any:
     """A copy of the values, on the host."""
+    return on_host(x).copy()
+
+
+def on_host(x: Array) -> Any:
+    """The values on the host, where they lie if they are there."""
     x = x.detach().cpu().resolve_conj().resolve_neg()
     name = NAMES[x.dtype]
     if name in _KEPT_IN_STORAGE:
         bits = x.contiguous().view(torch.int16 if name == "bfloat16" else torch.uint8)
-        return bits.numpy().view(native_dtype(name)).copy()
-    return x.numpy().copy()
+        return bits.numpy().view(native_dtype(name))
+    return x.numpy()
 
 
 def cast(x: Array, dtype: str) -> Array:

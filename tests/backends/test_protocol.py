@@ -334,6 +334,9 @@ def test_arrays_keep_their_dtype_and_come_back(dtype: str, engine: str) -> None:
         assert b.dtype(array) == dtype
         assert b.is_concrete(array)
         back = b.to_numpy(array)
+        shown = b.on_host(array)
+        assert (shown.dtype, shown.shape) == (back.dtype, back.shape)
+        np.testing.assert_array_equal(shown, back)
     assert back.dtype == given.dtype
     assert back.shape == given.shape
     assert np.array_equal(back, given)

@@ -32,7 +32,7 @@ def to_array(x: Any, name: str = "x") -> Any:
     if owner is not None and not owner.symbolic:
         if owner is registry.current():
             return x
-        x = owner.to_numpy(x)  # another engine's: by way of the host
+        x = owner.on_host(x)  # another engine's: by way of the host
     if hasattr(x, "__hornbeam_array__"):
         return x.__hornbeam_array__()
     if is_sparse(x):
