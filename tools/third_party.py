@@ -57,16 +57,52 @@ def scikeras(folder: str) -> Any:
 
 
 def keras_hub(folder: str) -> Any:
-    """A transformer layer, positions, a sampler and a metric."""
+    """Its layers for models on small arrays, its samplers on a toy language model, and its metrics."""
+    import keras
     import keras_hub as hub
 
-    x = np.random.default_rng(0).random((2, 4, 6), np.float32)
-    metric = hub.metrics.Perplexity(from_logits=True)
-    metric.update_state(np.ones((2, 3), "int32"), np.ones((2, 3, 5), "float32"))
-    hub.samplers.GreedySampler()
-    shapes = [tuple(hub.layers.TransformerEncoder(8, 2)(x).shape)]
-    shapes += [tuple(hub.layers.SinePositionEncoding()(x).shape)]
-    return shapes, round(float(metric.result()), 3)
+    rng = np.random.default_rng(0)
+    x, tokens = rng.random((2, 4, 6), np.float32), rng.integers(0, 9, (2, 4))
+    layers = hub.layers
+    made = {
+        "encoder": layers.TransformerEncoder(8, 2)(x),
+        "decoder": layers.TransformerDecoder(8, 2)(x, x),
+        "fnet": layers.FNetEncoder(8)(x),
+        "sine": layers.SinePositionEncoding()(x),
+        "rotary": layers.RotaryEmbedding()(x),
+        "position": layers.PositionEmbedding(4)(x),
+        "embedding": layers.TokenAndPositionEmbedding(9, 4, 6)(tokens),
+        "cached": layers.CachedMultiHeadAttention(2, 3)(x, x),
+        "alibi": layers.AlibiBias()(rng.random((2, 2, 4, 4), np.float32)),
+        "reversible": layers.ReversibleEmbedding(9, 6)(tokens),
+        "masked": layers.MaskedLMHead(9)(x, mask_positions=tokens[:, :2] % 4),
+    }
+    assert all(np.isfinite(keras.ops.convert_to_numpy(v)).all() for v in made.values())
+
+    table = keras.ops.convert_to_tensor(rng.random((9, 9), np.float32))
+
+    def following(prompt: Any, cache: Any, index: Any) -> Any:
+        last = keras.ops.take(prompt, index - 1, axis=1)
+        logits = keras.ops.take(table, last, axis=0)
+        return logits, keras.ops.expand_dims(logits, 1), cache
+
+    samplers = hub.samplers
+    for sampler in (
+        samplers.GreedySampler(),
+        samplers.BeamSampler(2),
+        samplers.RandomSampler(seed=1),
+        samplers.TopKSampler(3, seed=1),
+        samplers.TopPSampler(0.5, seed=1),
+    ):
+        prompt = keras.ops.convert_to_tensor(np.array([[1, 0, 0, 0], [2, 0, 0, 0]], "int32"))
+        mask = keras.ops.convert_to_tensor(np.array([[True] + [False] * 3] * 2))
+        found = sampler(following, prompt, index=1, mask=mask)
+        assert tuple(found.shape) == (2, 4), type(sampler)
+    perplexity = hub.metrics.Perplexity(from_logits=True)
+    perplexity.update_state(np.ones((2, 3), "int32"), np.ones((2, 3, 5), "float32"))
+    distance = hub.metrics.EditDistance(normalize=False)
+    distance.update_state([["a", "b"]], [["a", "c"]])
+    return f"{len(made)} layers, 5 samplers", float(perplexity.result()), float(distance.result())
 
 
 def autokeras(folder: str) -> Any:

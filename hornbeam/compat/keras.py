@@ -25,6 +25,7 @@ from typing import Any
 
 import hornbeam
 from hornbeam.compat.paths import MODULES, OLD, PLACES, lookup, resolve
+from hornbeam.compat.source import lend_private_names
 from hornbeam.errors import InputError
 
 KERAS_VERSION = "3.15.1"
@@ -259,6 +260,7 @@ def install() -> None:
         )
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
+    lend_private_names()
 
 
 def uninstall() -> None:

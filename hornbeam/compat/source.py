@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -72,6 +73,51 @@ def default(method: T) -> T:
     True
     """
     return method
+
+
+PRIVATE_NAMES = {
+    "MultiHeadAttention": {
+        "_query_dense": "query_dense",
+        "_key_dense": "key_dense",
+        "_value_dense": "value_dense",
+        "_output_dense": "output_dense",
+        "_num_heads": "num_heads",
+        "_key_dim": "key_dim",
+        "_value_dim": "value_dim",
+    }
+}
+"""Class of layers -> attribute of Keras's that subclasses in packages use -> Hornbeam's."""
+
+
+def lend_private_names() -> None:
+    """Give the classes of `PRIVATE_NAMES` what subclasses that were written for Keras expect of them.
+
+    Example:
+
+    >>> import hornbeam
+    >>> lend_private_names()
+    >>> hornbeam.layers.MultiHeadAttention(2, 3)._key_dim
+    3
+    """
+    from hornbeam import layers
+
+    for name, attributes in PRIVATE_NAMES.items():
+        for theirs, ours in attributes.items():
+            setattr(getattr(layers, name), theirs, property(attrgetter(ours)))
+    layers.MultiHeadAttention._compute_attention = _compute_attention  # type: ignore[attr-defined]
+
+
+def _compute_attention(
+    self: Any,
+    query: Any,
+    key: Any,
+    value: Any,
+    attention_mask: Any = None,
+    training: bool | None = None,
+    return_attention_scores: bool = False,
+) -> tuple[Any, Any]:
+    """The outputs of the heads for projected queries, keys and values, and the weights."""
+    return self._weighted(query, key, value, lambda scores: attention_mask, bool(training))  # type: ignore[no-any-return]
 
 
 __all__ = ["canonicalize_axis", "compute_output_spec", "default", "keras_export"]

@@ -1,4 +1,8 @@
-"""Where the public data sets are, and the hashes of their files."""
+"""Where the public data sets are, and the hashes of their files.
+
+The hashes are those that Keras 3.15.1 names when it finds another file in its cache; those of
+Fashion-MNIST, which Keras does not check, are torchvision's.
+"""
 
 from __future__ import annotations
 

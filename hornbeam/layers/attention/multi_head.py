@@ -293,16 +293,21 @@ class MultiHeadAttention(Heads):
         if self._fuses(q, training, return_attention_scores):
             outputs = self._attend(q, k, v, masks, use_causal_mask)
             return self.output_dense(self._gated(query, outputs))
-        to_scores, to_outputs = self._equations(len(q.shape))
-        q = ops.multiply(q, 1 / math.sqrt(self.key_dim))
-        scores = ops.einsum(to_scores, q, k)
-        allowed = self._allowed(
-            lambda: (steps(scores, -2), steps(scores, -1)), use_causal_mask, *masks
-        )
-        weights = self._softmax(scores, allowed)
-        outputs = ops.einsum(to_outputs, self._dropped(weights, training), v)
+
+        def allowed(scores: Any) -> Any:
+            places = lambda: (steps(scores, -2), steps(scores, -1))  # noqa: E731
+            return self._allowed(places, use_causal_mask, *masks)
+
+        outputs, weights = self._weighted(q, k, v, allowed, training)
         outputs = self.output_dense(self._gated(query, outputs))
         return (outputs, weights) if return_attention_scores else outputs
+
+    def _weighted(self, q: Any, k: Any, v: Any, allowed: Any, training: bool) -> tuple[Any, Any]:
+        """Each head's outputs and the weights; `allowed` makes a mask of the scores."""
+        to_scores, to_outputs = self._equations(len(q.shape))
+        scores = ops.einsum(to_scores, ops.multiply(q, 1 / math.sqrt(self.key_dim)), k)
+        weights = self._softmax(scores, allowed(scores))
+        return ops.einsum(to_outputs, self._dropped(weights, training), v), weights
 
     def _equations(self, rank: int) -> tuple[str, str]:
         """The einsums (query, key -> scores) and (scores, value -> outputs)."""
