@@ -35,6 +35,10 @@ class UnsupportedError(HornbeamError, NotImplementedError):
     """The engine cannot do what was asked."""
 
 
+class MissingPrimitiveError(UnsupportedError, AttributeError):
+    """The engine's backend lacks a primitive; for `hasattr` it is not there."""
+
+
 class UnknownNameError(HornbeamError, ValueError):
     """A string identifier that nothing is registered under."""
 

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar
 
-from hornbeam.errors import UnsupportedError
+from hornbeam.errors import MissingPrimitiveError, UnsupportedError
 
 Array = Any
 
@@ -137,7 +137,7 @@ class Backend:
             found = functools.partial(COMPOSITIONS[name], self)
             self.__dict__[name] = found
             return found
-        raise self.unsupported(name)
+        raise MissingPrimitiveError(*self.unsupported(name).args)
 
     def unsupported(self, what: str, engine: str = "jax") -> UnsupportedError:
         """The error to raise for what this engine cannot do, and `engine` can."""
@@ -217,6 +217,10 @@ class Backend:
     def devices(self) -> list[str]:
         """The names of the devices that the engine sees: 'cpu:0', 'gpu:0', ..."""
         return ["cpu:0"]
+
+    def on_device(self, name: str) -> AbstractContextManager[Any]:
+        """A context in which new arrays are made on the device that `devices` lists as `name`."""
+        return nullcontext()
 
     def synchronize(self, x: Any) -> None:
         """Wait until the arrays in the tree `x` have been computed."""

@@ -541,7 +541,7 @@ def test_mistakes_are_named(mistake: str) -> None:
         run(hornbeam.layers)
 
 
-IN_TF_DATA = [CLAHE, "CenterCrop", "CutMix", "Equalization", "MixUp", "RandomCrop"]
+IN_TF_DATA = [CLAHE, "CenterCrop", "CutMix", "Equalization", "MixUp", "RandAugment", "RandomCrop"]
 IN_TF_DATA += ["RandomGaussianBlur", "RandomInvert", "RandomPerspective", "RandomRotation"]
 
 
