@@ -26,24 +26,28 @@ from . import (
     saving,
     tree,
     utils,
+    visualization,
     wrappers,
 )
 from ._version import __version__, version
 from .autodiff import grad, value_and_grad
-from .backends.registry import use_backend
+from .backends.registry import device, use_backend
 from .backends.symbolic import KerasTensor
 from .dtype_policies import DTypePolicy, FloatDTypePolicy
 from .initializers import Initializer
 from .layers.core.input_layer import Input
 from .layers.input_spec import InputSpec
 from .layers.layer import Layer
+from .layers.rematerialization import RematScope, remat
 from .losses import Loss
 from .metrics import Metric
 from .models import Function, Model, Sequential
 from .naming import name_scope
+from .ops.operation import Operation
 from .optimizers import Optimizer
 from .quantizers import Quantizer
 from .regularizers import Regularizer
+from .scopes import StatelessScope, SymbolicScope
 from .variables import Variable
 
 __all__ = [
@@ -58,10 +62,14 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "Operation",
     "Optimizer",
     "Quantizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
+    "StatelessScope",
+    "SymbolicScope",
     "Variable",
     "__version__",
     "activations",
@@ -72,6 +80,7 @@ __all__ = [
     "config",
     "constraints",
     "datasets",
+    "device",
     "distillation",
     "dtype_policies",
     "export",
@@ -90,11 +99,13 @@ __all__ = [
     "quantizers",
     "random",
     "regularizers",
+    "remat",
     "saving",
     "tree",
     "use_backend",
     "utils",
     "value_and_grad",
     "version",
+    "visualization",
     "wrappers",
 ]

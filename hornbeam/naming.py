@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+
+from hornbeam.errors import InputError
 
 _counts: dict[str, int] = {}
 _scope: ContextVar[tuple[str, ...]] = ContextVar("hornbeam_name_scope", default=())
+_innermost: ContextVar[tuple[name_scope, tuple[str, ...]] | None] = ContextVar(
+    "hornbeam_innermost_scope", default=None
+)
 
 
 @functools.cache
@@ -52,9 +56,18 @@ def reset_names() -> None:
     _counts.clear()
 
 
-@contextmanager
-def name_scope(name: str) -> Iterator[None]:
+class name_scope:
     """A context in which the paths of new variables begin with `name`.
+
+    Args:
+        name: the name, without slashes.
+        caller: the object that opens the scope, such as a layer.
+        deduplicate: whether a scope that its `caller` has just opened under this name is not opened
+            again within itself.
+        override_parent: a path that stands in the place of all scopes around this one; "" for none.
+
+    Raises:
+        InputError: if `name` is no string, or holds a slash.
 
     Example:
 
@@ -64,11 +77,46 @@ def name_scope(name: str) -> Iterator[None]:
     >>> v.path
     'encoder/bias'
     """
-    token = _scope.set((*_scope.get(), name))
-    try:
-        yield
-    finally:
-        _scope.reset(token)
+
+    def __init__(
+        self,
+        name: str,
+        caller: Any = None,
+        deduplicate: bool = True,
+        override_parent: str | None = None,
+    ) -> None:
+        if not isinstance(name, str) or "/" in name:
+            raise InputError(
+                f"name_scope() takes a string without '/', got {name!r}; open one scope in another "
+                "for more than one level."
+            )
+        self.name = name
+        self.caller = caller
+        self.deduplicate = bool(deduplicate)
+        self.override_parent = override_parent
+        self._tokens: list[tuple[Any, Any]] = []
+
+    def __enter__(self) -> name_scope:
+        path = _scope.get()
+        if not self._repeats(path):
+            if self.override_parent is not None:
+                path = tuple(self.override_parent.split("/")) if self.override_parent else ()
+            path = (*path, self.name)
+        self._tokens.append((_scope.set(path), _innermost.set((self, path))))
+        return self
+
+    def _repeats(self, path: tuple[str, ...]) -> bool:
+        """Whether the scope that led to `path` is the same one, opened by the same caller."""
+        outer = _innermost.get()
+        if outer is None or not self.deduplicate or self.caller is None:
+            return False
+        scope, its_path = outer
+        return its_path == path and scope.caller is self.caller and scope.name == self.name
+
+    def __exit__(self, *exc: object) -> None:
+        scope, innermost = self._tokens.pop()
+        _scope.reset(scope)
+        _innermost.reset(innermost)
 
 
 def current_path() -> str:

@@ -21,7 +21,7 @@ from hornbeam.backends import registry
 from hornbeam.backends.numpy import empty_array
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.symbolic import PUBLIC_OPS, install_operators
-from hornbeam.errors import InputError, LimitExceededError
+from hornbeam.errors import InputError, LimitExceededError, UnsupportedError
 from hornbeam.naming import current_path, unique_name
 
 _written: ContextVar[Writes | None] = ContextVar("hornbeam_written", default=None)
@@ -127,6 +127,7 @@ class Variable:
             "only_first_replica".
         synchronization: when copies on several devices are joined; only "auto" has a meaning here.
         name: the last part of the path; it may not contain "/".
+        layout: how the value is spread over devices; must be None, since a variable lies on one device.
 
     Example:
 
@@ -150,8 +151,14 @@ class Variable:
         aggregation: str | None = None,
         synchronization: str | None = None,
         name: str | None = None,
+        layout: Any = None,
         **kwargs: Any,
     ) -> None:
+        if layout is not None:
+            raise UnsupportedError(
+                "A Variable lies whole on one device, so it takes no layout: leave out `layout=`, and "
+                "choose the device with `with hornbeam.device(name):` around what makes the variable."
+            )
         if name is not None and "/" in name:
             raise InputError(
                 f"A variable's name cannot contain '/', got {name!r}; use a name scope."
@@ -376,6 +383,9 @@ class Variable:
             raise TypeError(f"Variable {self._path!r} is a scalar and has no length.")
         return self._shape[0]
 
+    def __pos__(self) -> Array:
+        return self.value
+
     def __float__(self) -> float:
         return float(self.numpy())
 
@@ -431,6 +441,11 @@ class Writes:
     def variables(self) -> list[Variable]:
         """The assigned variables."""
         return [variable for variable, _ in self._before.values()]
+
+    @property
+    def before(self) -> list[tuple[Variable, Array]]:
+        """The assigned variables, with what they held before."""
+        return list(self._before.values())
 
     def undo(self) -> None:
         """Give every variable the value it had before."""

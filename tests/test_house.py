@@ -134,7 +134,7 @@ LAYERS_OF_THE_HOUSE = [
     "backends saving.objects compat.renames compat.methods",
     "dtype_policies saving.identifiers",
     "backend config ops",
-    "variables autodiff random",
+    "variables autodiff random scopes",
     "activations constraints initializers regularizers quantizers",
     "layers losses metrics mixed_precision optimizers",
     "saving",

@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -119,7 +119,14 @@ class JaxBackend(Backend):
         return jax.enable_x64(True)  # type: ignore[no-any-return]
 
     def devices(self) -> list[str]:
-        return [f"{d.platform}:{d.id}" for d in jax.devices()]
+        found = jax.devices()
+        with suppress(RuntimeError):  # JAX may have been told to leave the CPU out
+            found = [*found, *jax.devices("cpu")]
+        return list(dict.fromkeys(f"{d.platform}:{d.id}" for d in found))
+
+    def on_device(self, name: str) -> AbstractContextManager[Any]:
+        kind, _, index = name.partition(":")
+        return jax.default_device(next(d for d in jax.devices(kind) if d.id == int(index)))  # type: ignore[no-any-return]
 
     def synchronize(self, x: Any) -> None:
         jax.block_until_ready(x)

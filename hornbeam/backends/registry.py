@@ -14,7 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from hornbeam.backends.protocol import Backend
-from hornbeam.errors import EngineNotFoundError, UnsupportedError, suggest
+from hornbeam.errors import EngineNotFoundError, InputError, UnsupportedError, suggest
 
 ENGINES: dict[str, tuple[str, str]] = {
     "jax": ("hornbeam.backends.jax", "jax"),
@@ -204,6 +204,51 @@ def use_backend(name: str | Backend) -> Iterator[Backend]:
         yield chosen
     finally:
         _scoped.reset(token)
+
+
+@contextmanager
+def device(device_name: str) -> Iterator[None]:
+    """A context in which the current engine makes new arrays and variables on a device.
+
+    What exists already stays where it is.
+
+    Args:
+        device_name: kind and number, such as "cpu:0" or "gpu:1"; without a number it is the first.
+            "gpu" and "cuda" mean the same.
+
+    Raises:
+        InputError: if the engine sees no such device; the text lists those that it sees.
+
+    Example:
+
+    >>> import hornbeam
+    >>> with hornbeam.device("cpu:0"):
+    ...     x = hornbeam.ops.ones((2,))
+    >>> x.tolist()
+    [1.0, 1.0]
+    """
+    backend = current()
+    with backend.on_device(_device_of(backend, device_name)):
+        yield
+
+
+_GPU = ("gpu", "cuda", "rocm")
+"""What engines call one kind of device."""
+
+
+def _device_of(backend: Backend, device_name: Any) -> str:
+    """The name that the engine itself has for a device."""
+    there = backend.devices()
+    kind, _, index = str(device_name).lower().partition(":")
+    kinds = _GPU if kind in _GPU else (kind,)
+    found = [name for name in there if name in {f"{k}:{index or 0}" for k in kinds}]
+    if not found or not isinstance(device_name, str):
+        raise InputError(
+            f"The engine {backend.name!r} sees no device {device_name!r} here, only "
+            f"{', '.join(map(repr, there))}: choose one of these, or install the engine for the "
+            "device that you have."
+        )
+    return found[0]
 
 
 def engine_of(kind: type) -> Backend | None:

@@ -123,6 +123,16 @@ class KerasTensor:
         """Always False: symbolic tensors are dense."""
         return False
 
+    @property
+    def ragged_rank(self) -> None:
+        """Always None: symbolic tensors are dense."""
+        return
+
+    @property
+    def row_splits_dtype(self) -> None:
+        """Always None: symbolic tensors are dense."""
+        return
+
     def reshape(self, *shape: Any) -> Any:
         """`ops.reshape` of this tensor."""
         wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
@@ -149,9 +159,11 @@ class KerasTensor:
 
     def __array__(self, *_args: Any, **_kwargs: Any) -> Any:
         raise TypeError(
-            f"{self!r} is symbolic: it has no values, so NumPy cannot read it. Use the functions of "
+            f"{self!r} is symbolic: it has no values, so it is no array yet. Use the functions of "
             "`hornbeam.ops` on it (`ops.sin(x)` for `np.sin(x)`), or wrap your code in a `Layer`."
         )
+
+    __jax_array__ = __tf_tensor__ = __array__
 
     def __iter__(self) -> Any:
         if not self._shape or self._shape[0] is None:

@@ -100,6 +100,9 @@ class TorchBackend(Backend):
     def devices(self) -> list[str]:
         return ["cpu:0", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
 
+    def on_device(self, name: str) -> AbstractContextManager[Any]:
+        return torch.device(name)
+
     def synchronize(self, x: Any) -> None:
         for leaf in tree.flatten(x):
             if isinstance(leaf, torch.Tensor) and leaf.is_cuda:

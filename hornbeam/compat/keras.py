@@ -58,6 +58,7 @@ PRIVATE = (
     "compat",
     "errors",
     "naming",
+    "scopes",
     "settings",
     "training",
     "variables",

@@ -21,6 +21,7 @@ from hornbeam.layers import call_context, lost_masks
 from hornbeam.layers.call_context import CallContext
 from hornbeam.layers.conversion import as_array_if_numbers, convert_leaf, engine_of_any, raw
 from hornbeam.layers.input_spec import InputSpec, assert_input_compatibility
+from hornbeam.layers.rematerialization import RematScope, as_now, remat_scope
 from hornbeam.layers.shapes import (
     SHAPE_ARGUMENTS,
     CallSignature,
@@ -34,6 +35,7 @@ from hornbeam.layers.stateful import Stateful
 from hornbeam.layers.unquantized import Unquantized
 from hornbeam.naming import current_path, reset_path, set_path, to_snake_case, unique_name
 from hornbeam.ops.node import Node
+from hornbeam.ops.operation import Operation, apart
 from hornbeam.saving.objects import (
     automatic_config,
     constructor_parameters,
@@ -47,7 +49,7 @@ _as_shapes, _map_shapes = as_shapes, map_shapes
 BASE_ARGUMENTS = ("name", "trainable", "dtype", "autocast", "activity_regularizer")
 
 
-class Layer(OldLayer, Unquantized, Stateful):
+class Layer(OldLayer, Unquantized, Stateful, Operation):
     """The base of all layers: variables, and a `call` that computes with them.
 
     A layer of your own defines ``__init__`` (its settings), ``build(input_shape)`` (its variables,
@@ -77,6 +79,8 @@ class Layer(OldLayer, Unquantized, Stateful):
     ((2, 3), 3)
     """
 
+    _noun = "Layer"
+    _remat: RematScope | None = None
     _unsaved: ClassVar[frozenset[str]] = frozenset()
     """Constructor arguments that an automatic config leaves out while they have their default."""
     _also_saved: ClassVar[tuple[str, ...]] = ()
@@ -127,6 +131,9 @@ class Layer(OldLayer, Unquantized, Stateful):
         self._build_shapes: dict[str, Any] | None = None
         self._path = ""
         self._backend: Backend | None = None
+        scope = remat_scope()
+        if scope is not None:
+            self._remat = scope
 
     def __getattr__(self, name: str) -> Any:
         """What the layer's engine gives to layers: PyTorch's `parameters`, `state_dict` and so on."""
@@ -169,12 +176,15 @@ class Layer(OldLayer, Unquantized, Stateful):
             return self._call_in(context, args, kwargs)
         context = CallContext()
         token = call_context.current.set(context)
-        for layer in self.__dict__.get("_lossy", ()):
-            layer._losses = []
+        before = self.__dict__.get("_lossy", ())
+        for layer in before:
+            layer._set_losses([])
         try:
             return self._call_in(context, args, kwargs)
         finally:
             call_context.current.reset(token)
+            if before or context.loss_layers:
+                self._keep_losses()
             self._lossy = context.loss_layers
 
     def _call_in(self, context: CallContext, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -223,7 +233,7 @@ class Layer(OldLayer, Unquantized, Stateful):
             context.training = outer_training
         # 5. What leaves with the outputs: masks, and a graph node.
         if record:
-            outputs = _apart(outputs, (args, kwargs))
+            outputs = apart(outputs, (args, kwargs))
         self._pass_mask(context, signature, first, call_kwargs, outputs)
         lost_masks.leave(context, outputs)
         if record:
@@ -247,6 +257,8 @@ class Layer(OldLayer, Unquantized, Stateful):
     def _compute(self, symbolic: bool, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if symbolic and not _as_called(type(self).compute_output_spec):
             return self.compute_output_spec(*args, **kwargs)
+        if self._remat is not None and not symbolic:
+            return self._remat.call(self, args, kwargs)
         return self.call(*args, **kwargs)
 
     def _convert(
@@ -423,12 +435,6 @@ class Layer(OldLayer, Unquantized, Stateful):
                     layer.__dict__.update(attributes)
                     layer._added_weights[:] = weights
 
-    def symbolic_call(self, *args: Any, **kwargs: Any) -> Any:
-        """`compute_output_spec`, leaving a graph node."""
-        outputs = self.compute_output_spec(*args, **kwargs)
-        Node(self, args, kwargs, outputs)
-        return outputs
-
     # ----------------------------------------------------------------------- without side effects
 
     def stateless_call(
@@ -502,7 +508,7 @@ class Layer(OldLayer, Unquantized, Stateful):
 
             before = [v._value for v in variables]
             arrays = [leaves[i] for i in places]
-            outputs, after = registry.current().remat(run)(before, arrays)
+            outputs, after = registry.current().remat(as_now(run))(before, arrays)
             for variable, old, new in zip(variables, before, after, strict=True):
                 if new is not old and not variable.trainable:
                     variable.assign(new)
@@ -569,27 +575,6 @@ class Layer(OldLayer, Unquantized, Stateful):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
-    # ------------------------------------------------------------------------------- graph positions
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the layer's only call."""
-        node = self._only_node()
-        return node.inputs[0] if len(node.inputs) == 1 else node.inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the layer's only call."""
-        return self._only_node().outputs
-
-    def _only_node(self) -> Node:
-        if len(self.inbound_nodes) != 1:
-            raise AttributeError(
-                f"Layer {self.name!r} has been called on symbolic tensors {len(self.inbound_nodes)} "
-                "times, so it has no single input and output."
-            )
-        return self.inbound_nodes[0]
-
 
 def _as_called(method: Any) -> bool:
     """Whether a `compute_output_spec` finds the outputs by calling the layer."""
@@ -648,20 +633,6 @@ def _masks(context: CallContext, value: Any) -> Any:
         return None if value is None else context.mask_of(value)
     masks = tree.map_structure(lambda leaf: None if leaf is None else context.mask_of(leaf), value)
     return masks if any(m is not None for m in tree.flatten(masks)) else None
-
-
-def _apart(outputs: Any, inputs: Any) -> Any:
-    """`outputs`, of which those that are inputs too become tensors of their own."""
-    given = {id(leaf) for leaf in tree.flatten(inputs) if isinstance(leaf, KerasTensor)}
-
-    def apart(leaf: Any) -> Any:
-        if id(leaf) not in given:
-            return leaf
-        made = KerasTensor(leaf.shape, leaf.dtype)
-        made._mask = leaf._mask
-        return made
-
-    return tree.map_structure(apart, outputs)
 
 
 def _explain(error: Exception, layer: Layer, context: CallContext, args: tuple[Any, ...]) -> None:

@@ -11,6 +11,7 @@ from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.layers import call_context, state
 from hornbeam.saving.objects import Configurable
+from hornbeam.scopes import stateless_scope
 from hornbeam.variables import Variable
 
 
@@ -300,9 +301,24 @@ class Stateful(Configurable):
         """Add a scalar, or a list of them, to the losses of this call."""
         context = call_context.current.get()
         if context is not None and not any(layer is self for layer in context.loss_layers):
-            self._losses = []
+            self._set_losses([])
             context.loss_layers.append(self)
-        self._losses.extend(x for x in tree.flatten(loss) if not isinstance(x, KerasTensor))
+        added = [x for x in tree.flatten(loss) if not isinstance(x, KerasTensor)]
+        self._set_losses([*self._losses, *added])
+        scope = stateless_scope()
+        if scope is not None and scope.collect_losses:
+            for value in added:
+                scope.add_loss(value)
+
+    def _set_losses(self, losses: list[Any]) -> None:
+        self._keep_losses()
+        self._losses = losses
+
+    def _keep_losses(self) -> None:
+        """Let an open `StatelessScope` give the losses back that the layer has now."""
+        scope = stateless_scope()
+        if scope is not None:
+            scope.keep(self)
 
     @property
     def losses(self) -> list[Any]:
@@ -319,7 +335,7 @@ class Stateful(Configurable):
 
     def _clear_losses(self) -> None:
         for layer in self._flatten_layers():
-            layer._losses = []
+            layer._set_losses([])
 
     # ------------------------------------------------------------------------------- dtypes, paths
 

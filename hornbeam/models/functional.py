@@ -9,11 +9,11 @@ from typing import Any
 from hornbeam import tree
 from hornbeam.backends.symbolic import KerasTensor, recording
 from hornbeam.errors import CorruptFileError, UnsafeFileError
-from hornbeam.layers.layer import Layer
 from hornbeam.models.model import Model
 from hornbeam.models.op_nodes import is_op, op_call, op_config, op_from_config
 from hornbeam.naming import to_snake_case
 from hornbeam.ops.node import Node
+from hornbeam.ops.operation import Operation
 from hornbeam.ops.record import OpCall
 from hornbeam.saving.objects import (
     builtin,
@@ -104,7 +104,7 @@ def graph_config(model: Any) -> dict[str, Any]:
     _keep_names_that_could_clash(layers)
     return {
         "name": model.name,
-        "trainable": model.trainable,
+        "trainable": getattr(model, "trainable", True),
         "layers": layers,
         "input_layers": _map_tensors(reference, model._inputs_struct),
         "output_layers": _map_tensors(reference, model._outputs_struct),
@@ -189,7 +189,7 @@ def _make_operation(record: Mapping[str, Any]) -> Any:
 
 def _layer(record: Mapping[str, Any]) -> Any:
     layer = deserialize_keras_object(without_build_config(record))
-    if not isinstance(layer, Layer):
+    if not isinstance(layer, Operation):
         raise UnsafeFileError(
             f"The config of a functional model has the {type(layer).__name__} "
             f"{record.get('class_name')!r} where a layer must stand."

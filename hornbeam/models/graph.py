@@ -14,9 +14,12 @@ from hornbeam.backends import registry
 from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 from hornbeam.layers.call_context import current as call_context
+from hornbeam.layers.shapes import as_shapes, map_shapes
 from hornbeam.models import repeats
 from hornbeam.ops.node import Node
+from hornbeam.ops.operation import Operation
 from hornbeam.ops.record import OpCall
+from hornbeam.saving.objects import makes_plain
 
 
 class Step(NamedTuple):
@@ -210,7 +213,7 @@ def _node_of(tensor: Any) -> Node:
     return node  # type: ignore[no-any-return]
 
 
-class Function:
+class Function(Operation):
     """A callable made of the graph between symbolic inputs and outputs.
 
     Args:
@@ -228,10 +231,10 @@ class Function:
     """
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
-        self.name = name or "function"
+        super().__init__(name=name)
         self._inputs_struct = inputs
         self._outputs_struct = outputs
-        self.graph = Graph(tree.flatten(inputs), tree.flatten(outputs))
+        self.graph = self._graph = Graph(tree.flatten(inputs), tree.flatten(outputs))
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -244,14 +247,61 @@ class Function:
         return self.graph.outputs
 
     @property
+    def input(self) -> Any:
+        """The symbolic inputs, nested as they were given."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, nested as they were given."""
+        return self._outputs_struct
+
+    @property
     def operations(self) -> list[Any]:
         """The operations that it runs."""
         return self.graph.operations
 
-    def __call__(self, inputs: Any) -> Any:
-        results = self.graph.run(tree.flatten(inputs))
-        return tree.pack_sequence_as(self._outputs_struct, results)
+    def call(self, inputs: Any) -> Any:
+        """The outputs for these inputs, nested as `output` is.
 
-    def compute_output_spec(self, inputs: Any) -> Any:
-        """The symbolic outputs for symbolic inputs."""
-        return self(inputs)
+        Args:
+            inputs: arrays or symbolic tensors, nested as `input` is.
+
+        Raises:
+            InputError: if there are more or fewer of them.
+        """
+        given = tree.flatten(inputs)
+        if len(given) != len(self.inputs):
+            raise InputError(
+                f"Function {self.name!r} has {len(self.inputs)} inputs, "
+                f"{[t.name for t in self.inputs]}, but got {len(given)}."
+            )
+        return tree.pack_sequence_as(self._outputs_struct, self.graph.run(given))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shapes of the outputs for inputs of these shapes, nested as the inputs are.
+
+        Args:
+            input_shape: a shape, or as many as there are inputs.
+        """
+        shapes: list[Any] = []
+        map_shapes(shapes.append, as_shapes(input_shape))
+        tensors = [KerasTensor(s, t.dtype) for s, t in zip(shapes, self.inputs, strict=True)]
+        outputs = self.compute_output_spec(tensors)
+        return tree.map_structure(lambda tensor: tensor.shape, outputs)
+
+    @makes_plain
+    def get_config(self) -> dict[str, Any]:
+        """The graph: operations, how they are called, inputs and outputs, as in functional models."""
+        from hornbeam.models.functional import graph_config
+
+        config = graph_config(self)
+        config.pop("trainable")
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A function from the result of `get_config`, with layers of its own."""
+        from hornbeam.models.functional import model_from_graph_config
+
+        return model_from_graph_config(lambda i, o, name, trainable: cls(i, o, name), config)

@@ -38,6 +38,7 @@ from hornbeam.backends.symbolic import (
 )
 from hornbeam.errors import HornbeamError, MixedEnginesError
 from hornbeam.ops.node import Node
+from hornbeam.ops.operation import Operation
 from hornbeam.ops.rules import Rule
 
 P = ParamSpec("P")
@@ -249,7 +250,7 @@ class OpRecord:
         return out
 
 
-class OpCall:
+class OpCall(Operation):
     """One use of an op in a graph: an operation with a name, as a layer is one."""
 
     def __init__(self, record: OpRecord, name: str | None = None) -> None:
@@ -261,6 +262,17 @@ class OpCall:
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return PUBLIC_OPS[self.record.name](*args, **kwargs)
+
+    call = __call__
+
+    def get_config(self) -> dict[str, Any]:
+        """Which op it is, and under which name."""
+        return {"op": self.record.name, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A use of the same op from the result of `get_config`."""
+        return cls(PUBLIC_OPS[config["op"]].record, config["name"])  # type: ignore[attr-defined]
 
     def __repr__(self) -> str:
         return f"<op {self.record.name} as {self.name!r}>"
