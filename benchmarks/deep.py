@@ -6,6 +6,7 @@ python -m benchmarks.deep PACKAGE [BLOCKS]      prints the seconds of each as JS
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import io
 import json
@@ -46,9 +47,12 @@ def seconds(package: Any, blocks: int) -> dict[str, float]:
 def _use(package: Any, blocks: int, path: str, times: dict[str, float]) -> None:
     def timed(what: str, fn: Callable[[], Any]) -> Any:
         now = CLOCKS[clock()]
+        gc.collect()
+        gc.disable()  # else it is a matter of luck in which of these it runs
         started = now()
         result = fn()
         times[what] = now() - started
+        gc.enable()
         return result
 
     model = timed("build", lambda: model_of(package, blocks))
