@@ -92,7 +92,7 @@ def draw_bounding_boxes(
         _outline(drawn[i], corners, ink, int(line_thickness))
         text = (class_mapping or {}).get(int(labels[i, j]))
         if text is not None:
-            text = text if confidences is None else f"{text} | {confidences[i, j]:.2f}"
+            text = str(text) if confidences is None else f"{text} | {confidences[i, j]:.2f}"
             place = _place(corners, font_scale, int(text_thickness))
             write(drawn[i], text, place, ink, font_scale, int(text_thickness))
     return same_layout(drawn, data_format)

@@ -17,6 +17,7 @@ import hornbeam
 from hornbeam import ops
 from hornbeam.errors import InputError
 from hornbeam.visualization import draw_bounding_boxes, draw_segmentation_masks
+from hornbeam.visualization.boxes import write
 from tests.engines import ENGINES
 from tests.utils.test_bounding_boxes import FORMATS
 
@@ -203,11 +204,14 @@ def test_text_is_written_where_it_belongs() -> None:
     assert inks[2] > 1.4 * inks[0]
 
 
-def test_text_outside_of_the_image_is_cut_off() -> None:
-    boxes = {"boxes": np.array([[[-9, 2, 5, 5], [28, 19, 40, 22], [500, 500, 600, 600]]])}
-    boxes["labels"] = np.zeros((1, 3), "int32")
-    got = draw_bounding_boxes(IMAGES[:1], boxes, "xyxy", {0: "a long label"})
-    assert got.shape == IMAGES[:1].shape
+@pytest.mark.parametrize("place", [(2, 15), (-20, 8), (5, -3), (25, 30), (-400, 10), (40, 90)])
+def test_text_outside_of_the_image_is_cut_off(place: tuple[int, int]) -> None:
+    large, small = np.zeros((200, 900, 3), "uint8"), np.zeros((20, 30, 3), "uint8")
+    ink = np.array([200, 0, 9], "uint8")
+    write(large, "a label", (place[0] + 450, place[1] + 60), ink, 1.0, 1)
+    write(small, "a label", place, ink, 1.0, 1)
+    assert large.any()
+    np.testing.assert_array_equal(small, large[60:80, 450:480])
 
 
 def test_labels_without_pillow_say_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

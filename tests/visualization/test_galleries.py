@@ -71,6 +71,7 @@ CASES: dict[str, tuple[str, tuple[Any, ...], dict[str, Any]]] = {
     "classes": ("plot_image_gallery", (FOUR,), {**CLASSES, "y_pred": PREDICTED}),
     "floats": ("plot_image_gallery", (FOUR + np.float32(0.7),), {}),
     "unit": ("plot_image_gallery", (FOUR / np.float32(255),), {"value_range": (0, 1)}),
+    "legend": ("plot_bounding_box_gallery", (IMAGES, "xyxy"), {"legend": True}),
     "masks": ("plot_segmentation_mask_gallery", (IMAGES, 4), {"y_true": TRUE, "y_pred": FOUND}),
     "true masks": ("plot_segmentation_mask_gallery", (IMAGES, 4), {"y_true": TRUE}),
 }  # fmt: skip
