@@ -133,10 +133,10 @@ class KerasTensor:
         """Always None: symbolic tensors are dense."""
         return
 
-    def reshape(self, *shape: Any) -> Any:
-        """`ops.reshape` of this tensor."""
-        wanted = shape[0] if len(shape) == 1 and isinstance(shape[0], (tuple, list)) else shape
-        return PUBLIC_OPS["reshape"](self, wanted)
+    def reshape(self, newshape: Any, *sizes: Any) -> Any:
+        """`ops.reshape` of this tensor; the sizes may be a tuple, or stand by themselves."""
+        whole = not sizes and isinstance(newshape, (tuple, list))
+        return PUBLIC_OPS["reshape"](self, newshape if whole else (newshape, *sizes))
 
     def squeeze(self, axis: Any = None) -> Any:
         """`ops.squeeze` of this tensor."""

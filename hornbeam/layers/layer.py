@@ -478,7 +478,7 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
         changed = new[len(trainable_variables) :]
         return (outputs, changed, losses) if return_losses else (outputs, changed)
 
-    def rematerialized_call(
+    def rematerialized_call(  # type: ignore[override]
         self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Callable[..., Any]:
         """`layer_call` such that what it computes is not kept for the gradient but computed again.

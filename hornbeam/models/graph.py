@@ -278,6 +278,14 @@ class Function(Operation):
             )
         return tree.pack_sequence_as(self._outputs_struct, self.graph.run(given))
 
+    def compute_output_spec(self, inputs: Any) -> Any:
+        """The symbolic outputs for symbolic inputs.
+
+        Args:
+            inputs: symbolic tensors, nested as `input` is.
+        """
+        return super().compute_output_spec(inputs)
+
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shapes of the outputs for inputs of these shapes, nested as the inputs are.
 

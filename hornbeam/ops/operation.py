@@ -115,14 +115,14 @@ class Operation(Configurable):
         return self.call(*args, **kwargs)
 
     def rematerialized_call(
-        self, layer_call: Callable[..., Any], *args: Any, **kwargs: Any
+        self, fn: Callable[..., Any], *args: Any, **kwargs: Any
     ) -> Callable[..., Any]:
-        """`layer_call` such that what it computes is not kept for the gradient but computed again.
+        """`fn` such that what it computes is not kept for the gradient but computed again.
 
         This needs less memory and more time; engines that cannot do it keep everything.
 
         Args:
-            layer_call: the operation's `call`, or another function of arrays.
+            fn: the operation's `call`, or another function of arrays.
             *args, **kwargs: have no effect.
 
         Returns:
@@ -133,13 +133,13 @@ class Operation(Configurable):
             leaves = tree.flatten((args, kwargs))
             places = [i for i, x in enumerate(leaves) if registry.engine_of(type(x)) is not None]
             if not places or any(isinstance(leaf, KerasTensor) for leaf in leaves):
-                return layer_call(*args, **kwargs)
+                return fn(*args, **kwargs)
 
             def run(arrays: list[Any]) -> Any:
                 new = dict(zip(places, arrays, strict=True))
                 mixed = [new.get(i, leaf) for i, leaf in enumerate(leaves)]
                 again, named = tree.pack_sequence_as((args, kwargs), mixed)
-                return layer_call(*again, **named)
+                return fn(*again, **named)
 
             backend = registry.engine_of(type(leaves[places[0]])) or registry.current()
             return backend.remat(run)([leaves[i] for i in places])

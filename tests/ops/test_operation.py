@@ -124,6 +124,8 @@ def test_variables_and_symbolic_tensors_refuse_what_they_cannot_do() -> None:
     with pytest.raises(UnsupportedError, match="takes no layout"):
         hornbeam.Variable(1.0, layout=("batch",))
     x = hornbeam.KerasTensor((2,))
+    assert x.reshape(newshape=(2, 1)).shape == x.reshape(2, 1).shape == (2, 1)
+    assert x.reshape(-1).shape == (2,)
     assert (x.ragged_rank, x.row_splits_dtype) == (None, None)
     for read in (x.__jax_array__, x.__tf_tensor__, x.__array__):
         with pytest.raises(TypeError, match="is symbolic: it has no values"):
