@@ -211,7 +211,7 @@ class TensorFlowBackend(Backend):
     # ------------------------------------------------------------- overrides, each with its reason
 
     def threefry(self, key: Array, shape: Sequence[Any], stream: int) -> Array:
-        """One call in a graph instead of 300 operations: pipelines of images are built in half the time."""
+        """One call in a graph, not 300 operations: pipelines of images are built in half the time."""
         if tf.executing_eagerly():
             return COMPOSITIONS["threefry"](self, key, shape, stream)
         found = _threefry(self, key, sizes(shape), stream)
