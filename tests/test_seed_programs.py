@@ -1,9 +1,17 @@
-"""The programs that Hornbeam was created from, as they stand, with `import hornbeam as keras`."""
+"""The programs that Hornbeam was created from, as they stand, with `import hornbeam as keras`, on every
+engine that trains."""
 
 import numpy as np
 import pytest
 
 import hornbeam as keras
+from tests.engines import TRAINABLE
+
+
+@pytest.fixture(params=TRAINABLE, autouse=True)
+def engine(request):
+    with keras.use_backend(request.param):
+        yield request.param
 
 
 @pytest.fixture
