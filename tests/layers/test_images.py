@@ -573,3 +573,19 @@ def test_layers_run_in_loaders_of_torch() -> None:
     (found,) = (layer(batch) for batch in loader)
     assert isinstance(found, torch.Tensor)
     np.testing.assert_array_equal(np.sort(found.numpy(), None), np.sort(IMAGES, None))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_layers_run_in_pipelines_of_grain(engine: str) -> None:
+    grain = pytest.importorskip("grain")
+    with hornbeam.use_backend(engine):
+        flip, words = make("RandomFlip", seed=1), hornbeam.layers.StringLookup(vocabulary=["a", "b"])
+        rows = [{"image": image, "word": word} for image, word in zip(IMAGES, "ba", strict=True)]
+        dataset = (
+            grain.MapDataset.source(rows)
+            .map(lambda row: {"image": to_numpy(flip(row["image"])), "word": words(row["word"])})
+            .batch(2)
+        )
+        (found,) = dataset
+    assert to_numpy(found["word"]).tolist() == [2, 1]
+    np.testing.assert_array_equal(np.sort(found["image"], None), np.sort(IMAGES, None))
