@@ -163,7 +163,8 @@ class KerasTensor:
             "`hornbeam.ops` on it (`ops.sin(x)` for `np.sin(x)`), or wrap your code in a `Layer`."
         )
 
-    __jax_array__ = __tf_tensor__ = __array__
+    # No other hooks by which engines read arrays: with one, an engine's array on the left of an operator
+    # asks for values instead of leaving the operator to the symbolic tensor on its right.
 
     def __iter__(self) -> Any:
         if not self._shape or self._shape[0] is None:

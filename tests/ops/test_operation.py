@@ -127,6 +127,14 @@ def test_variables_and_symbolic_tensors_refuse_what_they_cannot_do() -> None:
     assert x.reshape(newshape=(2, 1)).shape == x.reshape(2, 1).shape == (2, 1)
     assert x.reshape(-1).shape == (2,)
     assert (x.ragged_rank, x.row_splits_dtype) == (None, None)
-    for read in (x.__jax_array__, x.__tf_tensor__, x.__array__):
-        with pytest.raises(TypeError, match="is symbolic: it has no values"):
-            read()
+    with pytest.raises(TypeError, match="is symbolic: it has no values"):
+        x.__array__()
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_operators_between_arrays_and_symbolic_tensors(engine):
+    x = hornbeam.KerasTensor((2, 3))
+    with hornbeam.use_backend(engine):
+        ones = hornbeam.ops.ones((2, 3))
+        for found in (ones - x, x - ones, ones * x, ones / x, ones + x, ones @ x.T):
+            assert isinstance(found, hornbeam.KerasTensor)
