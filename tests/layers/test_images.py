@@ -579,7 +579,10 @@ def test_layers_run_in_loaders_of_torch() -> None:
 def test_layers_run_in_pipelines_of_grain(engine: str) -> None:
     grain = pytest.importorskip("grain")
     with hornbeam.use_backend(engine):
-        flip, words = make("RandomFlip", seed=1), hornbeam.layers.StringLookup(vocabulary=["a", "b"])
+        flip, words = (
+            make("RandomFlip", seed=1),
+            hornbeam.layers.StringLookup(vocabulary=["a", "b"]),
+        )
         rows = [{"image": image, "word": word} for image, word in zip(IMAGES, "ba", strict=True)]
         dataset = (
             grain.MapDataset.source(rows)
