@@ -24,7 +24,11 @@ def main() -> None:
     use_clock(options.clock)
     os.environ["KERAS_BACKEND"] = options.engine  # before keras is imported, which reads it
 
-    from benchmarks import beside_keras, deep, dispatch, importing, memory
+    from benchmarks import beside_keras, deep, dispatch, importing, memory, saving
+
+    if options.what == "saving":  # by itself: it writes gigabytes
+        saving.main(["--gigabytes", "0.01" if options.tiny else "1.0"])
+        return
 
     scale = TINY if options.tiny else FULL
     scale = scale._replace(repeats=options.repeats or scale.repeats)

@@ -84,12 +84,12 @@ def measure(which: str, what: str, path: str, gigabytes: float) -> dict[str, flo
     return found
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Measure both, twice each, the better one counts."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--gigabytes", type=float, default=1.0)
     parser.add_argument("--folder", default=None, help="where to write; a temporary folder")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=given.folder) as folder:
         print(f"{'':10}{'save':>10}{'extra':>8}{'load':>10}{'extra':>8}")
         for which in ("keras", "hornbeam"):
