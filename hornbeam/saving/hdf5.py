@@ -129,6 +129,8 @@ class H5File:
     def _child(self, group: Any, key: str, where: str) -> Any:
         import h5py
 
+        if not isinstance(key, str):  # h5py 3 gives bytes for a name that is no UTF-8
+            raise CorruptFileError(f"{self.source!r} is damaged: it holds the name {key!r}.")
         try:
             link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
             if link.type != h5py.h5l.TYPE_HARD:
