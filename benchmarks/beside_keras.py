@@ -1,16 +1,19 @@
 """The same programs in Hornbeam, in Keras 3 on the same engine, and as one would write them by hand.
 
+Each of them has a process of its own, which waits while the others run.
+
 An engine takes part by its name, and by a module in `BY_HAND` with a dict ``BY_HAND`` of the name of a
 program to a builder ``(scale) -> (program, units)``.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
-from typing import Any
 
 from benchmarks import data_path
+from benchmarks.processes import Process
 from benchmarks.programs import (
     ACROSS_TARGET,
     BY_HAND_TARGET,
@@ -36,39 +39,44 @@ def run(scale: Scale, only: str = "", engine: str = "jax") -> list[Result]:
         only: a theme or part of a case's name.
         engine: what both packages run on.  The environment variable KERAS_BACKEND must say the same.
     """
-    import hornbeam
-
     results = []
-    with hornbeam.use_backend(engine):
-        for name, (theme, builder, target) in {**PROGRAMS, **data_path.PROGRAMS}.items():
+    programs = {**PROGRAMS, **data_path.PROGRAMS}
+    with contextlib.ExitStack() as until_all_ran:
+        processes: dict[str, Process] = {}
+        for name, (theme, builder, target) in programs.items():
             if only not in name and only != theme:
                 continue
-            ours, units = builder(hornbeam, scale)
-            peers = _peers(builder, scale, engine)
-            first, *others = in_turns([ours, *(p for p, _ in peers.values())], scale.repeats)
-            target = ENGINE_TARGETS.get(engine, {}).get(builder.__name__, target)
-            for (peer, (_, their_units)), seconds in zip(peers.items(), others, strict=True):
-                goal = _goal(peer, builder.__name__, target)
-                results.append(
-                    Result(theme, name, first / units, peer, seconds / their_units, goal)
-                )
+            case = builder.__name__
+            peers = ["hornbeam", *_peers(case, engine)]
+            for peer in peers:
+                if peer not in processes:
+                    processes[peer] = until_all_ran.enter_context(Process(*_source(peer, engine)))
+            units = [processes[peer].build(case, scale) for peer in peers]
+            seconds = in_turns([processes[peer].run for peer in peers], scale.repeats)
+            ours, *others = (s / u for s, u in zip(seconds, units, strict=True))
+            target = ENGINE_TARGETS.get(engine, {}).get(case, target)
+            results += [
+                Result(theme, name, ours, peer, theirs, _goal(peer, case, target))
+                for peer, theirs in zip(peers[1:], others, strict=True)
+            ]
     return results
 
 
-def _peers(builder: Any, scale: Scale, engine: str) -> dict[str, Any]:
-    peers = {}
-    name = builder.__name__
-    if engine not in WITHOUT_KERAS:
-        import keras
-
-        peers[f"keras on {engine}"] = builder(keras, scale)
-    if engine in BY_HAND:
-        by_hand = importlib.import_module(BY_HAND[engine]).BY_HAND
-        if name in by_hand:
-            peers["by hand"] = by_hand[name](scale)
-    if engine == "jax" and name in ACROSS and importlib.util.find_spec("torch") is not None:
-        peers["plain torch"] = importlib.import_module(BY_HAND["torch"]).BY_HAND[name](scale)
+def _peers(case: str, engine: str) -> list[str]:
+    """Whom a program is compared with."""
+    peers = [] if engine in WITHOUT_KERAS else [f"keras on {engine}"]
+    if engine in BY_HAND and case in importlib.import_module(BY_HAND[engine]).BY_HAND:
+        peers.append("by hand")
+    if engine == "jax" and case in ACROSS and importlib.util.find_spec("torch") is not None:
+        peers.append("plain torch")
     return peers
+
+
+def _source(peer: str, engine: str) -> tuple[str, str]:
+    """(the package that programs are built with or the module that has them, the engine)."""
+    if peer in ("by hand", "plain torch"):
+        return BY_HAND["torch" if peer == "plain torch" else engine], engine
+    return peer.split()[0], engine
 
 
 def _goal(peer: str, program: str, target: float) -> float:

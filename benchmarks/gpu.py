@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from benchmarks.timing import Program, in_turns, machine
+from benchmarks.timing import Program, in_turns, machine, stopwatch
 
 PEAKS = {  # dense bfloat16 operations a second, by what is in the name of the chip
     "H200": 989e12,
@@ -266,7 +266,7 @@ def measure(name: str, tiny: bool, repeats: int, steps: int) -> list[dict[str, A
         device = "cuda" if torch.cuda.is_available() else "cpu"
         if tiny or device == "cuda":
             programs["plain torch, compiled"] = by_hand(case, size, steps, device)
-    seconds = in_turns(list(programs.values()), repeats)
+    seconds = in_turns([stopwatch(p) for p in programs.values()], repeats)
     units = size.batch * (size.length if case.unit == "tokens" else 1)
     limit = peak(gpu)
     return [

@@ -1,15 +1,103 @@
-"""Measurements that need a process each: started in turns, with figures as JSON in the last line."""
+"""Measurements that need a process each.
+
+`Process` runs programs when it is told to; `figures` starts a module that prints what it measured.
+"""
 
 from __future__ import annotations
 
+import importlib
 import json
+import multiprocessing
 import os
 import statistics
 import subprocess
 import sys
+import traceback
 from collections.abc import Sequence
+from multiprocessing.connection import Connection
+from typing import Any
 
-from benchmarks.timing import clock
+from benchmarks.timing import Scale, clock, stopwatch, use_clock
+
+
+class Process:
+    """A process of its own for one package, so that others' threads and memory do not touch it.
+
+    Args:
+        source: the package that programs are built with, or a module whose dict BY_HAND has them.
+        engine: what Hornbeam runs on; Keras reads the environment variable KERAS_BACKEND.
+    """
+
+    def __init__(self, source: str, engine: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, source, engine, clock()), daemon=True
+        )
+        self._process.start()
+        theirs.close()
+        self._source = source
+
+    def build(self, case: str, scale: Scale) -> int:
+        """Build the program of that name, in place of the last one; its units of work."""
+        return int(self._ask((case, tuple(scale))))
+
+    def run(self) -> float:
+        """Run the program that was built once; the seconds it took, by that process's clock."""
+        return float(self._ask(None))
+
+    def _ask(self, question: Any) -> Any:
+        self._pipe.send(question)
+        try:
+            failed, answer = self._pipe.recv()
+        except (EOFError, ConnectionError):
+            failed, answer = True, "it ended"
+        if failed:
+            raise RuntimeError(f"the process that runs {self._source}: {answer}")
+        return answer
+
+    def __enter__(self) -> Process:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pipe.close()
+        self._process.join(10)
+        self._process.kill()
+
+
+def _serve(pipe: Connection, source: str, engine: str, clock_name: str) -> None:
+    """Build and run programs until nobody asks any more."""
+    import hornbeam
+
+    use_clock(clock_name)
+    program: Any = None
+    with hornbeam.use_backend(engine):
+        while True:
+            try:
+                question = pipe.recv()
+            except EOFError:
+                return
+            try:
+                if question is None:
+                    answer: float = stopwatch(program)()
+                else:
+                    program = None  # its memory first
+                    program, answer = _build(source, question[0], Scale(*question[1]))
+                pipe.send((False, answer))
+            except Exception:
+                pipe.send((True, traceback.format_exc()))
+
+
+def _build(source: str, case: str, scale: Scale) -> tuple[Any, int]:
+    """The program of that name, and its units of work."""
+    module = importlib.import_module(source)
+    if hasattr(module, "BY_HAND"):
+        made: tuple[Any, int] = module.BY_HAND[case](scale)
+        return made
+    from benchmarks import data_path, programs
+
+    made = {**vars(programs), **vars(data_path)}[case](module, scale)
+    return made
 
 
 def figures(module: str, words: Sequence[str]) -> dict[str, float]:

@@ -61,7 +61,7 @@ class Result(NamedTuple):
 
 def alternate(ours: Program, theirs: Program, repeats: int) -> tuple[float, float]:
     """The median times of both programs, run in turns: ours, theirs, ours, theirs, ..."""
-    first, second = in_turns([ours, theirs], repeats)
+    first, second = in_turns([stopwatch(ours), stopwatch(theirs)], repeats)
     return first, second
 
 
@@ -83,25 +83,37 @@ def use_clock(name: str) -> None:
     _clock = name
 
 
-def in_turns(programs: Sequence[Program], repeats: int) -> list[float]:
+def stopwatch(program: Program) -> Callable[[], float]:
+    """A function that runs `program` once, while the garbage collector rests, and says what it took."""
+
+    def timed() -> float:
+        now = CLOCKS[_clock]
+        gc.collect()
+        gc.disable()
+        started = now()
+        program()
+        seconds = now() - started
+        gc.enable()
+        return seconds
+
+    return timed
+
+
+def in_turns(timed: Sequence[Callable[[], float]], repeats: int) -> list[float]:
     """The median times of several programs, run in turns.
 
     All run twice before, so that nothing is compiled while the clock runs.  Turns share whatever
     else the machine is doing, which is why only their ratios mean something.
+
+    Args:
+        timed: what runs each of them once and returns its seconds: a `stopwatch`, or another process.
+        repeats: how many turns.
     """
-    times: list[list[float]] = [[] for _ in programs]
-    now = CLOCKS[_clock]
-    for program in [*programs] * 2:
-        program()
-    for _ in range(repeats):
-        for program, seconds in zip(programs, times, strict=True):
-            gc.collect()
-            gc.disable()
-            started = now()
-            program()
-            seconds.append(now() - started)
-            gc.enable()
-    return [statistics.median(seconds) for seconds in times]
+    for _ in range(2):
+        for run in timed:
+            run()
+    turns = [[run() for run in timed] for _ in range(repeats)]
+    return [statistics.median(times) for times in zip(*turns, strict=True)]
 
 
 def human(seconds: float) -> str:

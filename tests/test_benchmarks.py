@@ -12,6 +12,7 @@ import pytest
 
 import hornbeam
 from benchmarks import beside_keras, data_path, deep, dispatch, gpu, memory, programs
+from benchmarks.processes import Process
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
 from hornbeam.backends import jax as jax_backend
@@ -60,6 +61,22 @@ def test_programs_take_turns() -> None:
     a, b = alternate(lambda: turns.append("a"), lambda: turns.append("b"), repeats=2)
     assert "".join(turns) == "abababab"
     assert min(a, b) >= 0
+
+
+def test_a_program_runs_in_a_process_of_its_own() -> None:
+    with Process("hornbeam", "jax") as process:
+        assert process.build("tiny_fit", TINY) == 16
+        assert process.run() > 0
+        with pytest.raises(RuntimeError, match="runs hornbeam: (.|\n)*KeyError: 'no_such_case'"):
+            process.build("no_such_case", TINY)
+        assert process.build("predict_one_row", TINY) == TINY.steps, "it goes on after a mistake"
+
+
+def test_a_peer_is_named_where_there_is_one() -> None:
+    assert beside_keras._peers("tiny_fit", "jax") == ["keras on jax", "by hand"]
+    assert beside_keras._peers("predict_one_row", "pytensor") == ["by hand"]
+    assert beside_keras._source("by hand", "torch") == ("benchmarks.by_hand_torch", "torch")
+    assert beside_keras._source("keras on jax", "jax") == ("keras", "jax")
 
 
 def test_results_are_judged_and_written(tmp_path: Path) -> None:
