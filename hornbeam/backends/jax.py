@@ -77,9 +77,9 @@ class JaxBackend(Backend):
             return x if dtype is None else self.cast(x, dtype)
         array = to_array(x, dtype)
         if array.dtype.itemsize < 8:
-            return jnp.asarray(array)
+            return _staged(array)
         with jax.enable_x64(True):
-            return jnp.asarray(array)
+            return _staged(array)
 
     def adopt(self, x: Any) -> Array:
         """`device_put` reads an array where it lies, where `asarray` copies: 1.4 s for each GB.
@@ -360,6 +360,15 @@ class JaxBackend(Backend):
         """`jax.nn.relu` has a gradient of 0 at 0 without a `where`; compiled 9 us a call, else 150."""
         return _relu(x)
 
+    def affine(self, x: Array, kernel: Array, bias: Array, activation: Any) -> Array:
+        """One call: each of the three hops to a thread of JAX's and back.
+
+        A Dense of 64 units with relu on 32x98 takes 30 us so, else 75.  What is traced stays as it is.
+        """
+        if any(isinstance(a, jax.core.Tracer) for a in (x, kernel, bias)):
+            return activation(self.add(self.matmul(x, kernel), bias))
+        return _affine(x, kernel, bias, activation)
+
     def top_k(self, x: Array, k: int, sorted: bool = True) -> Any:
         """A partial sort instead of a whole one."""
         return tuple(lax.top_k(x, k))
@@ -457,6 +466,13 @@ _dtype_name = functools.cache(str)
 _in_step: ContextVar[bool] = ContextVar("hornbeam_jax_in_step", default=False)
 """Whether a step is being traced."""
 _relu = jax.jit(jax.nn.relu, inline=True)
+_staged = jax.jit(lambda x: x, inline=True)
+"""`jax.numpy.asarray` of a NumPy array, which comes to this in the end: 14 us for a number, so 5."""
+
+
+@functools.partial(jax.jit, static_argnums=3, inline=True)
+def _affine(x: Array, kernel: Array, bias: Array, activation: Callable[[Array], Array]) -> Array:
+    return activation(jnp.add(jnp.matmul(x, kernel), bias))
 
 
 def _one_call(fn: Callable[..., Any]) -> Callable[..., Any]:

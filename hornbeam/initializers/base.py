@@ -54,5 +54,4 @@ class Initializer(Configurable):
 def to_engine(values: Any, shape: Sequence[int], dtype: Any) -> Array:
     """`values`, spread over `shape`, as an array of the current engine."""
     native = native_dtype(dtypes.standardize(dtype))
-    array = np.broadcast_to(np.asarray(values), tuple(shape)).astype(native)
-    return registry.current().asarray(array)
+    return registry.current().asarray(np.full(tuple(shape), values, native))

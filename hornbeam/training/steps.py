@@ -214,7 +214,7 @@ class FusedSteps(_Compiled):
 
     def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
         b = self.backend
-        bounds = (b.asarray(first, "int32"), b.asarray(last, "int32"))
+        bounds = (np.asarray(first, np.int32), np.asarray(last, np.int32))
         new, result = self._carrying(
             lambda: self._run(values_of(self.variables, b), data, order, *bounds)
         )

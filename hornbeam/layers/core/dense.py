@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from hornbeam import activations, constraints, initializers, ops, regularizers
+from hornbeam import activations, constraints, dtypes, initializers, ops, regularizers
+from hornbeam.backends import registry
+from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
 from hornbeam.errors import InputError
 from hornbeam.layers.input_spec import InputSpec
 from hornbeam.layers.layer import Layer
 from hornbeam.layers.lora import LowRankAdaptable
 from hornbeam.layers.quantized_weights import Layout
 from hornbeam.saving.objects import builtin
+from hornbeam.variables import Variable
+
+
+def affine(
+    b: Backend, x: Array, kernel: Array, bias: Array, activation: Callable[[Array], Array]
+) -> Array:
+    """``activation(x @ kernel + bias)``, as a composition that an engine may define as one call.
+
+    Args:
+        b: the backend.
+        x: array of shape (..., features).
+        kernel: array of shape (features, units).
+        bias: array of shape (units,); all three have one float dtype.
+        activation: one of `hornbeam.activations`, so nothing but a computation.
+    """
+    return activation(b.add(b.matmul(x, kernel), bias))
+
+
+COMPOSITIONS["affine"] = affine
 
 
 @builtin("keras.layers")
@@ -90,7 +112,7 @@ class Dense(LowRankAdaptable, Layer):
             constraint=self.kernel_constraint,
             name="kernel",
         )
-        self.bias = None
+        self.bias: Any = None
         if self.use_bias:
             self.bias = self.add_weight(
                 (self.units,),
@@ -104,10 +126,30 @@ class Dense(LowRankAdaptable, Layer):
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         """``activation(inputs @ kernel + bias)``."""
+        if self._is_affine(inputs):
+            ours = activations.ALL_FUNCTIONS.get(getattr(self.activation, "__name__", ""))
+            known = ours is self.activation
+            arrays = inputs, self.kernel.value, self.bias.value
+            outputs = self.kernel.backend.affine(*arrays, ours if known else activations.linear)
+            return outputs if known else self.activation(outputs)
         outputs = self._product(inputs)
         if self.bias is not None:
             outputs = ops.add(outputs, self.bias)
         return self.activation(outputs)
+
+    def _is_affine(self, inputs: Any) -> bool:
+        """Whether `affine` is all there is to compute: one engine, one float dtype, no quantization."""
+        kernel = self.kernel
+        if type(kernel) is not Variable or self.bias is None:
+            return False
+        backend, dtype = kernel.backend, kernel.dtype
+        return (
+            registry.engine_of(type(inputs)) is backend
+            and dtypes.is_float(dtype)
+            and backend.dtype(inputs) == dtype == self.bias.dtype
+            and self.dtype_policy.quantization_mode is None
+            and type(self).product is Dense.product
+        )
 
     def product(self, inputs: Any) -> Any:
         """``inputs @ kernel``."""
