@@ -255,6 +255,22 @@ class Backend:
         """The value of a box as a constant, if `box` has made a leaf of the user's graph of it."""
         return held
 
+    def recorded(
+        self, fn: Callable[[list[Array]], Any], inputs: Sequence[Array]
+    ) -> tuple[list[int], Callable[[list[Array]], Any]] | None:
+        """What `fn` computes of `inputs`, to be repeated for other values without the Python of `fn`.
+
+        For engines that run eagerly; None if this one has no such thing, or `fn` depends on values.
+
+        Args:
+            fn: takes a list of arrays, returns a nest of arrays and anything else, and has no effects.
+            inputs: the arrays, whose shapes and dtypes hold.
+
+        Returns:
+            Which of the inputs are needed, and a function from a list of these to the nest.
+        """
+        return None
+
     def update_rule(self, name: str) -> Callable[..., bool] | None:
         """An optimizer's rule for all variables at once, or None if it is to be run one by one.
 
@@ -263,6 +279,13 @@ class Backend:
         having changed nothing, for arrays that it is not for.
         """
         return None
+
+    def one_kernel(self, fn: Callable[..., Any]) -> Callable[..., Any]:
+        """`fn`, made of elementwise ops, so that it goes through memory once, where that is a gain.
+
+        It takes arrays and nests of them, the first of which is as large as any, and returns such.
+        """
+        return fn
 
     def model_method(self, name: str) -> Callable[..., Any] | None:
         """What models and layers on this engine have under `name` besides Hornbeam's own methods.

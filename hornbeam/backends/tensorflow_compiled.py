@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,37 @@ from hornbeam import tree
 from hornbeam.backends.tensorflow_base import asarray
 
 Array = Any
+
+_own_graph: ContextVar[bool] = ContextVar("hornbeam_tensorflow_own_graph", default=False)
+
+
+def may_use_xla() -> bool:
+    """Whether parts of what is computed here may be left to XLA: eagerly, and in graphs of `Compiled`.
+
+    Other graphs may be saved, or vectorized.
+    """
+    return bool(tf.test.is_built_with_xla()) and (tf.executing_eagerly() or _own_graph.get())
+
+
+LARGE = 2**16
+"""Numbers; for arrays from here on XLA is worth the time that it takes to compile."""
+
+
+def one_kernel(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """`fn` by XLA for large first arguments in graphs of `Compiled`; see `Backend.one_kernel`."""
+    if tf.executing_eagerly() or not may_use_xla():
+        return fn
+    programs: dict[Any, Any] = {}  # one for each shape, so that none of them is traced again
+
+    def run(first: Array, *args: Any) -> Any:
+        if (first.shape.num_elements() or 0) < LARGE:
+            return fn(first, *args)
+        kind = first.dtype, tuple(first.shape)
+        if kind not in programs:
+            programs[kind] = tf.function(fn, autograph=False, jit_compile=True)
+        return programs[kind](first, *args)
+
+    return run
 
 
 class Compiled:
@@ -89,7 +121,11 @@ class _Function:
         for place, tensor in zip(self.places, tensors, strict=True):
             leaves[place] = tensor
         args = tree.unflatten(self.spec, leaves)
-        out = self.owner.fn(*args)
+        token = _own_graph.set(True)
+        try:
+            out = self.owner.fn(*args)
+        finally:
+            _own_graph.reset(token)
         if self.owner.donate:
             out = (_overwritten(args[0], out[0]), *out[1:])
         flat = tree.flatten(out)
@@ -235,7 +271,11 @@ def vectorized(fn: Callable[..., Any]) -> Callable[..., Any]:
         found: list[Any] = []
 
         def row(tensors: list[Array]) -> list[Array]:
-            out, put_back = apart(fn(*joined(tensors)))
+            token = _own_graph.set(False)
+            try:
+                out, put_back = apart(fn(*joined(tensors)))
+            finally:
+                _own_graph.reset(token)
             found.append(put_back)
             return out
 

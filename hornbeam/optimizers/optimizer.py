@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 import re
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, ClassVar
 
@@ -109,6 +109,9 @@ class Optimizer(OptimizerState):
         self._undecayed: tuple[set[int], list[str]] = (set(), [])
         self._overwritten: list[Array] = []
         self._shared: dict[str, tuple[Any, Array, Array]] | None = None  # see `_scalars`
+        self._kernel: Callable[..., Any] | None = (
+            None  # `update`, as the engine would rather run it
+        )
         self._iterations = self.add_variable(
             (), "zeros", "int32", aggregation="only_first_replica", name="iteration"
         )
@@ -189,7 +192,8 @@ class Optimizer(OptimizerState):
         state = {name: variables[index] for name, variables in self._slots.items()}
         rate, step = self._scalars(learning_rate, dtype)
         values = {name: slot.value for name, slot in state.items()}
-        new, slots = self.update(ops.cast(gradient, dtype), variable.value, values, rate, step)
+        update = self.update if self._kernel is None else self._kernel
+        new, slots = update(ops.cast(gradient, dtype), variable.value, values, rate, step)
         variable.assign(new)
         for name, slot in state.items():
             slot.assign(slots[name])
@@ -397,11 +401,18 @@ class Optimizer(OptimizerState):
         if self._update_natively(grads, variables, rate):
             return
         self._shared = {}
+        if self._rule():
+            self._kernel = self._backend().one_kernel(self.update)
         try:
             for gradient, variable in zip(grads, variables, strict=True):
                 self.update_step(gradient, variable, rate)
         finally:
-            self._shared = None
+            self._shared = self._kernel = None
+
+    def _rule(self) -> str:
+        """The name by which engines may know `update`."""
+        owner = next(c for c in type(self).__mro__ if "update" in c.__dict__)
+        return str(owner.__dict__.get("rule", ""))
 
     def _update_natively(self, grads: list[Array], variables: list[Variable], rate: Any) -> bool:
         """Let the engine overwrite the variables; whether it has done so.
@@ -409,11 +420,9 @@ class Optimizer(OptimizerState):
         It overwrites arrays of its own only: those of variables that can be trained (`Backend.box`), and
         slots that it was given here before or that are copied now.
         """
-        kind = type(self)
-        if is_recording_writes() or kind.update_step is not Optimizer.update_step:
+        if is_recording_writes() or type(self).update_step is not Optimizer.update_step:
             return False
-        owner = next(c for c in kind.__mro__ if "update" in c.__dict__)
-        rule = self._backend().update_rule(owner.__dict__.get("rule", ""))
+        rule = self._backend().update_rule(self._rule())
         if rule is None:
             return False
         places = [self._get_variable_index(v) for v in variables]
