@@ -27,6 +27,7 @@ from hornbeam.training.data import (
     train_validation_split,
     unpack_x_y_sample_weight,
 )
+from hornbeam.training.data.arrays import _arrays
 from hornbeam.training.data.tables import SparseRows
 from hornbeam.training.functions import Batches, Function, own_function, run_once
 from hornbeam.training.logs import Logs, to_host
@@ -35,6 +36,8 @@ from hornbeam.training.resume import Run
 
 FUSED_BYTES = 2 * 2**30
 """Data larger than this is fed batch by batch instead of being put on the device as a whole."""
+SENT_ALONG = 2**20
+"""Bytes; a shorter order of the rows goes with each call, which takes 20 us less than bringing it before."""
 
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
@@ -48,7 +51,10 @@ def _on_its_engine(loop: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(loop)
     def run(model: Any, *args: Any) -> Any:
-        with registry.use_backend(model._model_backend()):
+        backend = model._model_backend()
+        if backend is registry.current():
+            return loop(model, *args)  # a context takes 3 us, of 30 around a small `predict`
+        with registry.use_backend(backend):
             return loop(model, *args)
 
     return run
@@ -323,7 +329,7 @@ def _fused_epoch(
             None if leaf is None else backend.asarray(leaf) for leaf in tree.flatten(arrays)
         ]
     order = data.order(epoch)
-    on_device = backend.asarray(order)
+    numbers = backend.asarray(order) if order.nbytes > SENT_ALONG else order
     many = model._fused_steps(kind, spec, data.batch_size)
     steps = data.rows // data.batch_size
     done, logs = _begun(run, epoch)
@@ -333,7 +339,7 @@ def _fused_epoch(
         began = time.perf_counter()
         stop = None if run is None else run.steps_until_stop()
         until = min(steps, done + chunk, steps if stop is None else done + stop)
-        logs = many(data.device_leaves, on_device, done, until)
+        logs = many(data.device_leaves, numbers, done, until)
         if run is not None:
             run.after_step(epoch, until, until - done, logs)
         done = until
@@ -499,18 +505,16 @@ def _outputs(
         yield batches.taken - 1, outputs
 
 
+@_on_its_engine
 def predict_on_batch(model: Any, x: Any) -> Any:
     """See `Trainer.predict_on_batch`."""
-    from hornbeam.training.data.arrays import _arrays
-
     if x is None:
         raise InputError("predict_on_batch() got no data: `x` is None.")
     backend = model._model_backend()
-    with registry.use_backend(backend):
-        x = _arrays(x, "x")
-        if not model._is_prepared("predict"):
-            model._check(x, None, None, "predict")
-        outputs = run_once(model, "predict", (x, None, None))
+    x = _arrays(x, "x")
+    if not model._is_prepared("predict"):
+        model._check(x, None, None, "predict")
+    outputs = run_once(model, "predict", (x, None, None))
     if not tree.is_nested(outputs):
         return _writable(backend.to_numpy(outputs))
     return tree.map_structure(lambda leaf: _writable(_read(leaf)), outputs)
