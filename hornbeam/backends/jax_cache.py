@@ -17,6 +17,7 @@ import hashlib
 import os
 import platform
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -27,6 +28,8 @@ WORTH_KEEPING = 0.1
 """Seconds: what compiles faster is compiled again, for reading a file costs as well."""
 LARGEST = 2 * 2**30
 """Bytes: what was used longest ago goes when there is more, at the start of a process."""
+PRUNED_EVERY = 3600.0
+"""Seconds: a look at each of 6,000 files takes 40 ms, which is too much for every process."""
 
 
 def turn_on() -> Path | None:
@@ -46,9 +49,20 @@ def turn_on() -> Path | None:
     jax.config.update("jax_compilation_cache_dir", str(place))
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", WORTH_KEEPING)
-    if "JAX_COMPILATION_CACHE_MAX_SIZE" not in os.environ:
+    if "JAX_COMPILATION_CACHE_MAX_SIZE" not in os.environ and _due(place):
         prune(place, LARGEST)
     return place
+
+
+def _due(place: Path) -> bool:
+    """Whether nobody has looked at the sizes for a while; from now on somebody has."""
+    mark = place / "pruned"
+    with suppress(OSError):
+        if abs(time.time() - mark.stat().st_mtime) < PRUNED_EVERY:
+            return False
+    with suppress(OSError):
+        mark.touch()
+    return True
 
 
 def prune(place: Path, largest: int) -> None:

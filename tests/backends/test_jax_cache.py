@@ -113,3 +113,16 @@ def test_what_was_used_longest_ago_goes_first(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) == 3
     jax_cache.prune(tmp_path, 250)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["middle", "newest"]
+
+
+def test_sizes_are_looked_at_once_an_hour(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv(jax_cache.VARIABLE, str(tmp_path))
+    monkeypatch.delenv("JAX_COMPILATION_CACHE_MAX_SIZE", raising=False)
+    looked: list[Path] = []
+    monkeypatch.setattr(jax_cache, "prune", lambda place, largest: looked.append(place))
+    for hours, times in ((0, 1), (0, 1), (2, 2)):
+        for mark in tmp_path.glob("*/pruned"):
+            os.utime(mark, (mark.stat().st_mtime - hours * 3600,) * 2)
+        jax.config.update("jax_compilation_cache_dir", None)
+        place = jax_cache.turn_on()
+        assert looked == [place] * times

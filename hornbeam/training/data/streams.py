@@ -198,18 +198,21 @@ class StreamData:
 
     def _batch(self, raw: Any) -> Batch:
         x, y, sample_weight = unpack_x_y_sample_weight(raw)
-        x, y, sample_weight = (
-            tree.map_structure(lambda leaf, n=name: to_array(_host(leaf), n), part)
-            if part is not None
-            else None
-            for name, part in (("x", x), ("y", y), ("sample_weight", sample_weight))
-        )
+        x, y = _arrays(x, "x"), _arrays(y, "y")
+        sample_weight = _arrays(sample_weight, "sample_weight")
         return x, y, with_class_weight(y, sample_weight, self.class_weight)
 
     def on_epoch_end(self) -> None:
         """Tell the source, if it wants to know."""
         if hasattr(self.source, "on_epoch_end"):
             self.source.on_epoch_end()
+
+
+def _arrays(part: Any, name: str) -> Any:
+    """A part of a batch with arrays that training can use as its leaves."""
+    if part is None or hasattr(part, "shape"):  # mostly; a tree takes 20 us
+        return to_array(_host(part), name)
+    return tree.map_structure(lambda leaf: to_array(_host(leaf), name), part)
 
 
 def _host(leaf: Any) -> Any:
