@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import math
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
@@ -243,11 +244,90 @@ def matmul(x: Array, y: Array) -> Array:
     return raw.BatchMatMulV2(x=x, y=y)
 
 
+def is_bias(x: Any, y: Any) -> bool:
+    """Whether `y` is a bias of the many rows of `x`, for which there is a kernel."""
+    if not (isinstance(x, tf.Tensor) and isinstance(y, tf.Tensor) and x.dtype is y.dtype):
+        return False
+    large = x.dtype.is_floating and (x.shape.num_elements() or 0) >= MANY
+    return large and y.shape.rank == 1 < x.shape.rank and x.shape[-1] == y.shape[0]
+
+
+MANY = 2**17
+"""Numbers; for smaller arrays the gradient of a bias takes no longer as a sum."""
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def plus_bias(x: Array, bias: Array) -> Any:
+    """``x + bias``, with a product of matrices for the gradient of the bias.
+
+    Milliseconds for 128x26x26x32 on 2 cores: 0.7, as a sum 1.5.  TensorFlow's `BiasAdd` takes 0.6, but
+    behind it maximum pooling gets a gradient that takes 12 ms in place of 1.5.
+    """
+
+    def gradient(upstream: Array) -> Any:
+        rows = tf.reshape(upstream, [-1, bias.shape[0]])
+        total = raw.MatMul(a=tf.ones([1, rows.shape[0]], rows.dtype), b=rows)
+        return upstream, tf.reshape(total, bias.shape)
+
+    return raw.AddV2(x=x, y=bias), gradient
+
+
 def einsum(subscripts: str, *operands: Array) -> Array:
     """A product that adds up over axes."""
     if operands[0].dtype is tf.bool:
         return tf.cast(einsum(subscripts, *[tf.cast(x, tf.int32) for x in operands]), tf.bool)
+    if len(operands) == 2 and operands[0].dtype.is_floating:
+        found = _as_matmul(subscripts, *operands)
+        if found is not None:
+            return found
     return tf.einsum(subscripts, *operands)
+
+
+def _as_matmul(subscripts: str, x: Array, y: Array) -> Array | None:
+    """An einsum of two arrays as one product of matrices; None if it is something else.
+
+    TensorFlow's own kernel moves axes about more slowly, most of all in its gradients: attention to
+    16x128 with 8 heads of 32 takes 20.7 ms of CPU forward and backward, and 16.1 so.
+    """
+    inputs, _, out = subscripts.replace(" ", "").partition("->")
+    of_x, _, of_y = inputs.partition(",")
+    sizes_of: dict[str, Any] = {}
+    for letters, array in ((of_x, x), (of_y, y)):
+        if (
+            len({*letters}) < len(letters)
+            or not letters.isalpha()
+            or len(letters) != array.shape.rank
+        ):
+            return None
+        for letter, size in zip(letters, array.shape, strict=True):
+            if size is None or sizes_of.setdefault(letter, size) != size:
+                return None
+    shared = [letter for letter in of_x if letter in of_y]
+    together = [letter for letter in shared if letter in out]
+    summed = [letter for letter in shared if letter not in out]
+    rows, columns = ([a for a in of_one if a not in shared] for of_one in (of_x, of_y))
+    if not summed or sorted([*together, *rows, *columns]) != sorted(out):
+        return None
+
+    def laid_out(x: Array, letters: str, *groups: list[str]) -> Array:
+        order = [letters.index(letter) for group in groups for letter in group]
+        if order != list(range(len(order))):
+            x = raw.Transpose(x=x, perm=order)
+        if builtins.all(len(group) == 1 for group in groups[-2:]):
+            return x
+        flat = [math.prod(sizes_of[a] for a in group) for group in groups[-2:]]
+        return tf.reshape(x, [sizes_of[a] for a in together] + flat)
+
+    lies = (
+        of_y.endswith("".join(columns)) and len(columns) > 0
+    )  # whether the columns come last already
+    right = laid_out(y, of_y, together, *((summed, columns) if lies else (columns, summed)))
+    left = laid_out(x, of_x, together, rows, summed)
+    product = tf.matmul(left, right, transpose_b=not lies)
+    found = [*together, *rows, *columns]
+    product = tf.reshape(product, [sizes_of[a] for a in found])
+    order = [found.index(a) for a in out]
+    return product if order == list(range(len(order))) else raw.Transpose(x=product, perm=order)
 
 
 def _svd(x: Array, full_matrices: bool) -> Any:
