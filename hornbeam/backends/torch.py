@@ -18,6 +18,7 @@ from hornbeam.backends import (
     torch_compiled,
     torch_overrides,
     torch_random,
+    torch_recorded,
     torch_recurrent,
     torch_rules,
     windows,
@@ -193,6 +194,18 @@ class TorchBackend(Backend):
     ) -> Callable[..., Any]:
         """`fn` itself, unless somebody asks for compiled code."""
         return torch_compiled.Compiled(fn, self.asarray) if jit_compile is True else fn
+
+    def recorded(
+        self, fn: Callable[[list[Array]], Any], inputs: Sequence[Array]
+    ) -> tuple[list[int], Callable[[list[Array]], Any]] | None:
+        if torch.is_anomaly_enabled() or torch.is_autocast_enabled():
+            return None
+        try:
+            return torch_recorded.recorded(fn, inputs)
+        except (
+            Exception
+        ):  # if something is wrong with `fn`, it shows where it runs as it is written
+            return None
 
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         def with_gradient(*args: Any) -> Any:

@@ -14,6 +14,13 @@ from hornbeam.saving.objects import Configurable
 from hornbeam.scopes import stateless_scope
 from hornbeam.variables import Variable
 
+_attributes = 0
+
+
+def attributes_version() -> int:
+    """A number that changes whenever a public attribute of a layer is set to something else."""
+    return _attributes
+
 
 class Stateful(Configurable):
     """Variables, found by walking the attributes, and losses; `Layer` adds the calls."""
@@ -26,6 +33,12 @@ class Stateful(Configurable):
     _losses: list[Any]
     _path: str
     _untracked: frozenset[str] = frozenset({"_arguments", "inbound_nodes", "_losses", "_lossy"})
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name[0] != "_" and name not in self._untracked and self.__dict__.get(name) is not value:
+            global _attributes
+            _attributes += 1
+        object.__setattr__(self, name, value)
 
     # ---------------------------------------------------------------------------------- variables
 

@@ -19,6 +19,7 @@ from hornbeam.layers import call_context
 from hornbeam.layers.call_context import CallContext
 from hornbeam.layers.state import Memory, memory
 from hornbeam.random.seed_generator import SeedNotCarried, global_seed_generator
+from hornbeam.training.replay import Replays
 from hornbeam.variables import Variable, pure
 
 
@@ -107,6 +108,7 @@ class Step(_Compiled):
         self.jit_compile = jit_compile
         wanted = backend.compiled or (jit_compile is True and backend.compiles_on_request)
         self.compiled = compiled and wanted
+        self.replays: Replays | None = None
         self._fuse: bool | None = None
         self._memory = Memory()
         self._keys: list[str] | None = None
@@ -137,14 +139,19 @@ class Step(_Compiled):
         if self._run is None:
             token = memory.set(self._memory)
             try:
-                with nullcontext() if self.donate else self.backend.inference():
-                    return self.fn(_on_engine(data, self.backend))
+                if self.replays is not None:
+                    return self.replays.take(data, lambda: self._written(data))
+                return self._written(data)
             finally:
                 memory.reset(token)
         new, result = self._carrying(lambda: self._run(self._values(), data))
         for i, value in new.items():
             self.variables[i]._set(value)
         return in_order(result, self._keys)
+
+    def _written(self, data: Any) -> Any:
+        with nullcontext() if self.donate else self.backend.inference():
+            return self.fn(_on_engine(data, self.backend))
 
     def _values(self) -> list[Any]:
         if self.donate:

@@ -20,18 +20,19 @@ from hornbeam.optimizers import Optimizer
 from hornbeam.saving.objects import deserialize_keras_object, serialize_keras_object
 from hornbeam.tracebacks import short
 from hornbeam.training import loops, streaming
+from hornbeam.training.cached_steps import CachedSteps
 from hornbeam.training.checks import check_targets
 from hornbeam.training.compiled import CompiledLoss, CompiledMetrics
 from hornbeam.training.data import unpack_x_y_sample_weight
 from hornbeam.training.data.weights import with_class_weight
-from hornbeam.training.functions import StepFunctions, run_once
+from hornbeam.training.functions import run_once
 from hornbeam.training.logs import to_host
-from hornbeam.training.steps import FusedSteps, Step, in_context
+from hornbeam.training.steps import in_context
 from hornbeam.training.styles import plain_step
-from hornbeam.variables import Variable, recording_writes, structure_version
+from hornbeam.variables import Variable, recording_writes
 
 
-class Trainer(StepFunctions):
+class Trainer(CachedSteps):
     """The training half of a model.
 
     Override `train_step`, `test_step`, `predict_step`, `compute_loss` or `compute_metrics` to change
@@ -46,6 +47,7 @@ class Trainer(StepFunctions):
             "_loss_tracker",
             "_steps_cache",
             "history",
+            "stop_training",
         }
     )
 
@@ -194,9 +196,6 @@ class Trainer(StepFunctions):
                 f'call `model.compile(optimizer="adam", loss=...)` first{hint}.'
             )
 
-    def _forget_compiled(self) -> None:
-        self._steps_cache = {}
-
     # -------------------------------------------------------------------------- what a step consists of
 
     def train_step(self, data: Any) -> dict[str, Any]:
@@ -212,6 +211,12 @@ class Trainer(StepFunctions):
             The logs: name -> scalar.
         """
         x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred, grads = self._learn(x, y, sample_weight)
+        self._update(grads)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+
+    def _learn(self, x: Any, y: Any, sample_weight: Any) -> tuple[Any, list[Any]]:
+        """(the outputs, the gradients); the loss is tracked."""
 
         def forward() -> Any:
             y_pred = self(x, training=True)  # type: ignore[operator]
@@ -220,15 +225,24 @@ class Trainer(StepFunctions):
             return self.optimizer.scale_loss(loss), (loss, y_pred, masks)
 
         variables = self.trainable_variables  # type: ignore[attr-defined]
+        grads: list[Any] = []
         if variables:
             (_, (loss, y_pred, masks)), grads = value_and_grad(forward, has_aux=True)(variables)
         else:
             _, (loss, y_pred, masks) = forward()
         tree.map_structure(set_mask, y_pred, masks)
         self._track_loss(loss, x)
-        if variables:
-            self.optimizer.apply(grads, variables)
-        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight)
+        return y_pred, grads
+
+    def _update(self, grads: list[Any]) -> None:
+        if grads:
+            self.optimizer.apply(grads, self.trainable_variables)  # type: ignore[attr-defined]
+
+    def _measured(self, data: Any) -> tuple[dict[str, Any], list[Any]]:
+        """`train_step` without the update: the logs and the gradients."""
+        x, y, sample_weight = unpack_x_y_sample_weight(data)
+        y_pred, grads = self._learn(x, y, sample_weight)
+        return self.compute_metrics(x, y, y_pred, sample_weight=sample_weight), grads
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Measure one batch; override it for another way of measuring.
@@ -424,55 +438,6 @@ class Trainer(StepFunctions):
             with registry.use_backend(self._model_backend()):
                 self.optimizer.build(model.trainable_variables)
             self._forget_compiled()
-
-    # --------------------------------------------------------------------------------- compiled steps
-
-    def _step(self, kind: str) -> Step:
-        """The compiled step of a kind: "train", "test" or "predict"."""
-        key = (kind, structure_version())
-        found = self._steps_cache.get(key)
-        if found is None:
-            stale = [k for k in self._steps_cache if k[0] == kind]
-            variables = self._state_variables()
-            for k in stale:
-                old = self._steps_cache.pop(k)
-                if k[0] == kind and _same(old, variables, self._trained()):
-                    found = old
-            if found is None:
-                step = plain_step(self, kind, _overrides(self, kind) is not None)
-                fn = in_context(step, self, kind == "train")
-                backend = self._model_backend()
-                jit = self.jit_compile
-                compiled = not self._run_eagerly and (jit is not False or backend.graphs)
-                found = Step(fn, variables, backend, compiled, kind == "train", jit)
-                found.trained = self._trained()  # type: ignore[attr-defined]
-            self._steps_cache[key] = found
-        return found
-
-    def _trained(self) -> tuple[int, ...]:
-        model: Any = self
-        return tuple(id(v) for v in model.trainable_variables)
-
-    def _fused_steps(self, kind: str, spec: Any, batch_size: int) -> FusedSteps:
-        """Many steps of a kind in one compiled loop, over data of the structure `spec`."""
-        key = (f"fused {kind}", structure_version(), spec, batch_size)
-        found = self._steps_cache.get(key)
-        if found is None:
-            self._steps_cache = {k: v for k, v in self._steps_cache.items() if k[0] != key[0]}
-            one = self.train_step if kind == "train" else self.test_step
-            step = in_context(
-                lambda leaves: one(tree.unflatten(spec, leaves)), self, kind == "train"
-            )
-            found = FusedSteps(
-                step,
-                self.get_metrics_result,
-                self._state_variables(),
-                self._model_backend(),
-                batch_size,
-                self.jit_compile,
-            )
-            self._steps_cache[key] = found
-        return found
 
     # ------------------------------------------------------------------------------------ the big loops
 
@@ -729,10 +694,6 @@ class Trainer(StepFunctions):
     def _has_own_step(self, kind: str) -> bool:
         return _overrides(self, kind) is not None
 
-    def _is_prepared(self, kind: str) -> bool:
-        cached = self._steps_cache.get((kind, structure_version()))
-        return cached is not None
-
     # --------------------------------------------------------------------------- without side effects
 
     def stateless_compute_loss(
@@ -776,12 +737,6 @@ def _overrides(trainer: Trainer, kind: str) -> str | None:
     """The name of the step of that kind if the user has written it, else None."""
     name = f"{kind}_step"
     return name if getattr(type(trainer), name) is not getattr(Trainer, name) else None
-
-
-def _same(step: Any, variables: list[Variable], trained: tuple[int, ...]) -> bool:
-    return [id(v) for v in step.given] == [id(v) for v in variables] and getattr(
-        step, "trained", None
-    ) == trained
 
 
 def _like(leaf: Any) -> Any:
