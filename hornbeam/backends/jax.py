@@ -239,9 +239,6 @@ class JaxBackend(Backend):
     def arange(self, start: Any, stop: Any, step: Any, dtype: str) -> Array:
         return jnp.arange(start, stop, step, native_dtype(dtype))
 
-    def concatenate(self, arrays: Sequence[Array], axis: int = 0) -> Array:
-        return jnp.concatenate(arrays, axis)
-
     def pad(self, x: Array, widths: Any, mode: str = "constant", value: Any = 0) -> Array:
         extra = {"constant_values": value} if mode == "constant" else {}
         return jnp.pad(x, widths, mode=mode, **extra)

@@ -655,11 +655,12 @@ def _of_sequence(record: OpRecord) -> Callable[..., Any]:
     def public(*args: Any, **kwargs: Any) -> Any:
         try:
             arrays = args[0]
-            kind, dtype = type(arrays[0]), arrays[0].dtype
+            first = arrays[0]
+            kind, dtype = type(first), first.dtype
             if type(arrays) not in (list, tuple):
                 return record.call(args, kwargs)
             for array in arrays:  # any() with a generator costs twice as much
-                if type(array) is not kind or array.dtype is not dtype:
+                if array is not first and (type(array) is not kind or array.dtype is not dtype):
                     return record.call(args, kwargs)
             plan = plans.get((kind, dtype))
         except (IndexError, AttributeError, TypeError, KeyError):
