@@ -51,19 +51,20 @@ class AllocationBudget:
     A file may describe a model of any size in a few bytes; this is what keeps loading it from asking
     for more memory than the file has any use for.
 
-    Large variables get zeros that cost nothing for the time being, since the file has their values;
+    If the file has their values, large variables get zeros that cost nothing for the time being;
     `finish` gives their first values to those that it had none for.
 
     Args:
         limit: bytes.
         source: what to call the file in the message.
+        has_values: whether the variables will be set to values of the file.
     """
 
     LARGE = 2**20
     """Variables from this many bytes on are left blank."""
 
-    def __init__(self, limit: int, source: str) -> None:
-        self.limit, self.left, self.source = limit, limit, source
+    def __init__(self, limit: int, source: str, has_values: bool = True) -> None:
+        self.limit, self.left, self.source, self.has_values = limit, limit, source, has_values
         self._blank: dict[int, tuple[Variable, Callable[..., Any]]] = {}
 
     def __enter__(self) -> AllocationBudget:
@@ -79,7 +80,7 @@ class AllocationBudget:
         Raises:
             LimitExceededError: if there is not so much left.
         """
-        self.left -= _size(shape, dtype)
+        self.left -= size_in_bytes(shape, dtype)
         if self.left < 0:
             raise LimitExceededError(
                 f"{self.source} describes variables of over {self.limit} bytes ({path!r} has shape "
@@ -90,7 +91,7 @@ class AllocationBudget:
         self, variable: Variable, initializer: Any, shape: tuple[int, ...], dtype: str
     ) -> bool:
         """Whether a variable is so large that its first value can wait for the file's."""
-        large = _size(shape, dtype) >= self.LARGE
+        large = self.has_values and size_in_bytes(shape, dtype) >= self.LARGE
         if large:
             self._blank[id(variable)] = variable, initializer
         return large
@@ -106,7 +107,8 @@ class AllocationBudget:
         self._blank.clear()
 
 
-def _size(shape: tuple[int, ...], dtype: str) -> int:
+def size_in_bytes(shape: tuple[int, ...], dtype: str) -> int:
+    """How many bytes the values of a variable have, at least one each."""
     return max(1, dtypes.bits(dtype) // 8) * math.prod(shape)
 
 

@@ -56,11 +56,11 @@ def members(obj: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
     skip = type(obj)._untracked
     seen: set[int] = set()
     for name, value in obj.__dict__.items():
-        if type(value) not in _PLAIN and name not in skip:
+        if type(value) not in PLAIN and name not in skip:
             yield from _search(value, kinds, seen)
 
 
-_PLAIN = frozenset({type(None), bool, int, float, str})
+PLAIN = frozenset({type(None), bool, int, float, str})
 """Types of most attributes, which hold nothing."""
 
 
@@ -74,7 +74,7 @@ def _search(value: Any, kinds: tuple[type, ...], seen: set[int]) -> Iterator[Any
     container = _container(kind)
     if container is not None:
         for item in value.values() if container is Mapping else value:
-            if type(item) not in _PLAIN:
+            if type(item) not in PLAIN:
                 yield from _search(item, kinds, seen)
 
 

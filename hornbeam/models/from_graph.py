@@ -39,8 +39,8 @@ def init_functional(
     model.supports_masking = True
     backends = [layer._backend for layer in model._layers if layer._backend is not None]
     model._backend = backends[0] if backends else None
-    if trainable is not None:
-        model.trainable = trainable
+    if trainable is not None and not trainable:  # True leaves layers that are frozen as they are
+        model.trainable = False
 
 
 def _check_names(model: Any) -> None:

@@ -23,11 +23,17 @@ MAX_ASSET_BYTES = 256 * 2**20
 
 def layers_with_assets(model: Any) -> dict[str, Any]:
     """Path in the file -> layer, of all layers of a model that have assets."""
-    found: dict[str, Any] = {}
-    for path, layer in _walk(model, "", set()):
-        if hasattr(layer, "save_assets") and hasattr(layer, "load_assets"):
-            found[path] = layer
-    return found
+    if not any(map(_has_assets, model._flatten_layers())):
+        return {}
+    return {path: layer for path, layer in _walk(model, "", set()) if _has_assets(layer)}
+
+
+def _has_assets(layer: Any) -> bool:
+    """Whether a layer has both methods; asking the class first is quick where it has none."""
+    kind = type(layer)
+    return all(
+        hasattr(kind, name) or name in layer.__dict__ for name in ("save_assets", "load_assets")
+    )
 
 
 def _walk(obj: Any, path: str, seen: set[int]) -> Iterator[tuple[str, Any]]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hornbeam import dtypes
 from hornbeam.errors import InputError, suggest
-from hornbeam.saving import hdf5, json_format
+from hornbeam.saving import hdf5_writing, json_format
 from hornbeam.saving.archive import ArchiveReader
 from hornbeam.saving.atomic import atomic_write
 from hornbeam.saving.opening import open_regular
@@ -187,7 +187,7 @@ class KerasFileEditor:
                     yield f"{place}/vars/{name}" if place else f"vars/{name}", value
 
         with atomic_write(path) as file:
-            hdf5.write_tensors(file, arrays())
+            hdf5_writing.write_tensors(file, arrays())
 
     resave_weights = save
 

@@ -3,15 +3,17 @@
 Groups and datasets are reached through hard links only, each once; datasets hold numbers, within this
 file, packed by nothing but gzip, shuffle and check sums; attributes are small.  All readers of HDF5 in
 Hornbeam go through `H5File`.
+
+Groups and datasets are h5py's identifiers (`h5py.h5g.GroupID`, `h5py.h5d.DatasetID`), whose functions
+are libhdf5's own: what h5py puts around them takes several times as long as reading a small tensor.
 """
 
 from __future__ import annotations
 
-import errno
+import io
 import math
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,12 +22,14 @@ from hornbeam import dtypes
 from hornbeam.backends.numpy import empty_array, native_dtype
 from hornbeam.errors import CorruptFileError, FileError, LimitExceededError, UnsafeFileError
 from hornbeam.saving.hdf5_structure import check_structure
-from hornbeam.saving.tensors import StoredTensor, checksum
+from hornbeam.saving.tensors import StoredTensor
 
 MAX_ATTRIBUTE = 16 * 2**20
 MAX_CONFIG_ATTRIBUTE = 64 * 2**20
 MAX_OBJECTS = 1_000_000
 MAX_DEPTH = 100
+IN_MEMORY = 16 * 2**20
+"""Files of up to so many bytes are read, and written, in one go; libhdf5 takes many small steps."""
 GZIP, SHUFFLE, FLETCHER32 = 1, 2, 3
 
 
@@ -47,10 +51,14 @@ class H5File:
         self.source = source
         self._own = None if hasattr(file, "seek") else open(file, "rb")  # noqa: SIM115
         self._file = file if self._own is None else self._own
+        self.size = self._file.seek(0, 2)
+        if self.size <= IN_MEMORY:
+            self._file.seek(0)
+            self._file = io.BytesIO(self._file.read())
         try:
             self._parts = check_structure(self._file, source)
-            self.size = self._file.seek(0, 2)
-            self.root = h5py.File(self._file, "r")
+            self._opened = h5py.File(self._file, "r")
+            self.root = h5py.h5g.open(self._opened.id, b"/")
         except (OSError, RuntimeError, ValueError) as error:
             if self._own is not None:
                 self._own.close()
@@ -62,7 +70,7 @@ class H5File:
 
     def close(self) -> None:
         """Close the file."""
-        self.root.close()
+        self._opened.close()
         if self._own is not None:
             self._own.close()
 
@@ -74,8 +82,8 @@ class H5File:
 
     # ------------------------------------------------------------------------------------ objects
 
-    def walk(self, start: Any = None) -> Iterator[tuple[str, Any]]:
-        """Path -> group or dataset, of all that is below `start` (by default the whole file).
+    def walk(self) -> Iterator[tuple[str, Any]]:
+        """Path -> group or dataset, of all that is in the file.
 
         Raises:
             UnsafeFileError: at the first thing that is not on the list of what is allowed.
@@ -83,19 +91,18 @@ class H5File:
         import h5py
 
         seen: set[int] = set()
-        stack: list[tuple[str, Any]] = [("", self.root if start is None else start)]
+        stack: list[tuple[str, Any]] = [("", self.root)]
         while stack:
             path, group = stack.pop()
-            for key in self._keys(group):
+            for key, kind, address in self._links(group):
                 where = f"{path}/{key}" if path else key
-                item = self._child(group, key, where)
-                address = self._address(item, where)
+                item = self._child(group, key, kind, where)
                 if address in seen or len(seen) >= MAX_OBJECTS:
                     raise UnsafeFileError(
                         f"{self.source!r} has two names for one object, or too many, at '{where}'."
                     )
                 seen.add(address)
-                if isinstance(item, h5py.Group):
+                if isinstance(item, h5py.h5g.GroupID):
                     if len(where) > 4096 or where.count("/") > MAX_DEPTH:
                         raise LimitExceededError(
                             f"The groups of {self.source!r} are nested too deeply."
@@ -103,46 +110,50 @@ class H5File:
                     stack.append((where, item))
                 yield where, item
 
-    def _address(self, item: Any, where: str) -> int:
-        import h5py
+    def _links(self, group: Any) -> list[tuple[str, int, int]]:
+        """Name, kind, and address of what it leads to, of each link in a group."""
+        found: list[tuple[bytes, int, int]] = []
+
+        def note(name: bytes, link: Any) -> None:
+            found.append((name, link.type, link.u))
 
         try:
-            return int(h5py.h5o.get_info(item.id).addr)
+            group.links.iterate(note, info=True)
         except (OSError, RuntimeError, ValueError) as error:
-            raise CorruptFileError(f"{self.source!r} is damaged at '{where}': {error}.") from None
+            raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
+        return [(self._decoded(name), kind, address) for name, kind, address in found]
 
-    def _keys(self, group: Any) -> list[str]:
+    def _decoded(self, name: bytes) -> str:
         try:
-            return list(group)
+            return name.decode()
+        except UnicodeDecodeError:
+            raise CorruptFileError(
+                f"{self.source!r} is damaged: it holds the name {name!r}."
+            ) from None
+
+    def _kind_of_link(self, group: Any, key: str) -> int | None:
+        """The kind of the link of that name, if there is one; its siblings are not listed."""
+        if key in ("", ".", "..") or not hasattr(group, "links"):
+            return None
+        try:
+            name = key.encode()
+            return int(group.links.get_info(name).type) if group.links.exists(name) else None
         except (OSError, RuntimeError, ValueError) as error:
             raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
 
-    def _has(self, group: Any, key: str) -> bool:
-        """Whether there is a link of that name; it is not followed, and its siblings are not listed."""
-        if key in ("", ".", "..") or not hasattr(group.id, "links"):
-            return False
-        try:
-            return bool(group.id.links.exists(key.encode()))
-        except (OSError, RuntimeError, ValueError) as error:
-            raise CorruptFileError(f"{self.source!r} is damaged: {error}.") from None
-
-    def _child(self, group: Any, key: str, where: str) -> Any:
+    def _child(self, group: Any, key: str, kind: int, where: str) -> Any:
+        """What a link of that name and kind leads to."""
         import h5py
 
-        if not isinstance(key, str):  # h5py 3 gives bytes for a name that is no UTF-8
-            raise CorruptFileError(f"{self.source!r} is damaged: it holds the name {key!r}.")
+        if kind != h5py.h5l.TYPE_HARD:
+            raise UnsafeFileError(f"{self.source!r} holds a link at '{where}'.")
+        if "/" in key or key in (".", ".."):
+            raise UnsafeFileError(f"{self.source!r} holds the name {key!r}.")
         try:
-            link = group.id.links.get_info(key.encode("utf-8", "surrogateescape"))
-            if link.type != h5py.h5l.TYPE_HARD:
-                raise UnsafeFileError(f"{self.source!r} holds a link at '{where}'.")
-            if "/" in key or key in (".", ".."):
-                raise UnsafeFileError(f"{self.source!r} holds the name {key!r}.")
-            item = group[key]
+            item = h5py.h5o.open(group, key.encode())
         except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:
-            if isinstance(error, UnsafeFileError):
-                raise
             raise CorruptFileError(f"{self.source!r} is damaged at '{where}': {error}.") from None
-        if not isinstance(item, (h5py.Group, h5py.Dataset)):
+        if not isinstance(item, (h5py.h5g.GroupID, h5py.h5d.DatasetID)):
             raise UnsafeFileError(f"{self.source!r} holds a {type(item).__name__} at '{where}'.")
         return item
 
@@ -151,10 +162,17 @@ class H5File:
         item, where = self.root, ""
         for key in path.split("/"):
             where = f"{where}/{key}" if where else key
-            if not self._has(item, key):
+            kind = self._kind_of_link(item, key)
+            if kind is None:
                 return None
-            item = self._child(item, key, where)
+            item = self._child(item, key, kind, where)
         return item
+
+    def name(self, item: Any) -> str:
+        """The path of a group or dataset, "" of the root."""
+        import h5py
+
+        return self._decoded(h5py.h5i.get_name(item)).strip("/")
 
     # ---------------------------------------------------------------------------------- attributes
 
@@ -167,21 +185,25 @@ class H5File:
         import h5py
 
         try:
-            attributes = item.attrs
-            if name not in attributes:
+            key = name.encode()
+            if not h5py.h5a.exists(item, key):
                 return None
-            handle = attributes.get_id(name)
-            kind = handle.dtype
+            handle = h5py.h5a.open(item, key)
+            fixed = _fixed_text(handle, limit)
+            if fixed is not None:
+                return fixed
+            kind, shape = handle.dtype, handle.shape
             text = h5py.check_string_dtype(kind) is not None
             if not (kind.kind in "biufSU" or (kind.kind == "O" and text)):
                 raise UnsafeFileError(
                     f"The attribute {name!r} in {self.source!r} is of the kind {kind}."
                 )
-            if math.prod(handle.shape) * kind.itemsize > limit:
+            if math.prod(shape) * kind.itemsize > limit:
                 raise LimitExceededError(
                     f"The attribute {name!r} in {self.source!r} has over {limit} bytes."
                 )
-            value = item.attrs[name]
+            around = h5py.Dataset if isinstance(item, h5py.h5d.DatasetID) else h5py.Group
+            value = around(item).attrs[name]
         except FileError:
             raise
         except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
@@ -192,14 +214,14 @@ class H5File:
 
     # ------------------------------------------------------------------------------------- tensors
 
-    def tensors(self, start: Any = None, prefix: str = "") -> dict[str, StoredTensor]:
+    def tensors(self) -> dict[str, StoredTensor]:
         """Path -> tensor, of all datasets."""
         import h5py
 
         return {
-            prefix + path: self.tensor(item, prefix + path)
-            for path, item in self.walk(start)
-            if isinstance(item, h5py.Dataset)
+            path: self.tensor(item, path)
+            for path, item in self.walk()
+            if isinstance(item, h5py.h5d.DatasetID)
         }
 
     def tensor(self, item: Any, path: str) -> StoredTensor:
@@ -211,53 +233,62 @@ class H5File:
         if kind.kind not in "biufcV" or kind.hasobject or kind.names:
             raise UnsafeFileError(f"{self.source!r} holds no numbers at '{path}' but {kind}.")
         try:
-            filters = self._check_storage(item, path)
+            shape = item.shape
+            filters = self._check_storage(item, path, shape, kind)
         except RuntimeError as error:
             raise CorruptFileError(f"{self.source!r} is damaged at '{path}': {error}.") from None
-        named = self.attribute(item, "dtype")
-        if kind.kind == "V":
-            if not isinstance(named, str) or native_dtype_or_none(named, kind.itemsize) is None:
-                raise CorruptFileError(f"{self.source!r} does not say what numbers '{path}' holds.")
-            dtype = dtypes.standardize(named)
-        else:
-            try:
-                dtype = dtypes.standardize(kind.newbyteorder("=").name)
-            except (TypeError, ValueError):
-                raise UnsafeFileError(
-                    f"{self.source!r} holds numbers of the unknown kind {kind} at '{path}'."
-                ) from None
+        dtype = self._dtype(item, path, kind)
         digest = self.attribute(item, "sha256")
         if digest is not None and not isinstance(digest, str):
             raise CorruptFileError(f"{self.source!r} has a malformed check sum at '{path}'.")
 
-        shape = tuple(item.shape)
+        opened = [item]  # until it is read, mostly once; `close` is slow for what is open
 
         def load() -> Any:
+            from h5py import h5d, h5s
+
+            item = opened.pop() if opened else h5d.open(self.root, path.encode())
             self._check_parts(item, path, filters)
             array = empty_array(shape, dtype)
             if array.size:
-                item.read_direct(array.view(kind) if kind.kind == "V" else array)
+                item.read(h5s.ALL, h5s.ALL, array.view(kind) if kind.kind == "V" else array)
             return array
 
         return StoredTensor(path, shape, dtype, digest, load)
 
-    def _check_storage(self, item: Any, path: str) -> list[int]:
+    def _dtype(self, item: Any, path: str, kind: Any) -> str:
+        """What numbers of that kind are called; the file has to say what raw bytes are."""
+        if kind.kind == "V":
+            named = self.attribute(item, "dtype")
+            if not isinstance(named, str) or native_dtype_or_none(named, kind.itemsize) is None:
+                raise CorruptFileError(f"{self.source!r} does not say what numbers '{path}' holds.")
+            return dtypes.standardize(named)
+        try:
+            return dtypes.standardize(kind.newbyteorder("=").name)
+        except (TypeError, ValueError):
+            raise UnsafeFileError(
+                f"{self.source!r} holds numbers of the unknown kind {kind} at '{path}'."
+            ) from None
+
+    def _check_storage(
+        self, item: Any, path: str, shape: tuple[int, ...] | None, kind: Any
+    ) -> list[int]:
         """The numbers of the filters that it is packed with, in order."""
         import h5py
 
-        plist = item.id.get_create_plist()
+        plist = item.get_create_plist()
         layout = plist.get_layout()
-        if item.is_virtual or layout == h5py.h5d.VIRTUAL or plist.get_external_count():
+        if layout == h5py.h5d.VIRTUAL or plist.get_external_count():
             raise UnsafeFileError(f"{self.source!r} stores '{path}' in another file.")
-        if item.shape is None:
+        if shape is None:
             raise UnsafeFileError(f"{self.source!r} has no shape for '{path}'.")
-        size = math.prod(item.shape) * item.dtype.itemsize
+        size = math.prod(shape) * kind.itemsize
         filters = [int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters())]
         if set(filters) - {GZIP, SHUFFLE, FLETCHER32} or len(set(filters)) < len(filters):
             raise UnsafeFileError(
                 f"{self.source!r} packs '{path}' with filters other than gzip, shuffle and fletcher32."
             )
-        stored = item.id.get_storage_size()
+        stored = item.get_storage_size()
         if layout == h5py.h5d.CHUNKED:
             # deflate packs at most 1032 times
             if size > 2**20 and size > 1100 * max(stored, 1):
@@ -272,11 +303,18 @@ class H5File:
 
     def _check_parts(self, item: Any, path: str, filters: list[int]) -> None:
         """Unpack parts up to the size that they should have, before the library unpacks all of them."""
+        import h5py
+
         if GZIP not in filters:
             return
-        room = math.prod(item.chunks) * item.dtype.itemsize + 4  # for a check sum
+        chunk = item.get_create_plist().get_chunk()
+        room = math.prod(chunk) * item.dtype.itemsize + 4  # for a check sum
         turn = filters.index(GZIP)
-        for address, size, skipped in self._parts.get(self._address(item, path), ()):
+        try:
+            header = int(h5py.h5o.get_info(item).addr)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise CorruptFileError(f"{self.source!r} is damaged at '{path}': {error}.") from None
+        for address, size, skipped in self._parts.get(header, ()):
             self._file.seek(address)
             packed = self._file.read(size)
             try:
@@ -304,54 +342,27 @@ def native_dtype_or_none(name: str, itemsize: int) -> Any:
     return native if native.itemsize == itemsize else None
 
 
+def _fixed_text(handle: Any, limit: int) -> str | None:
+    """One text of a fixed size in an attribute, as check sums are; None if it holds something else.
+
+    Each tensor has one, and making NumPy's dtypes for it takes twice as long as all of this.
+    """
+    from h5py import h5s, h5t
+
+    kind = handle.get_type()
+    if not isinstance(kind, h5t.TypeStringID) or kind.is_variable_str():
+        return None
+    if handle.get_space().get_simple_extent_type() != h5s.SCALAR or kind.get_size() > limit:
+        return None
+    value = np.empty((), f"S{kind.get_size()}")
+    handle.read(value, kind)
+    return _text(value.item())  # type: ignore[no-any-return]
+
+
 def _text(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return value
 
 
-# ------------------------------------------------------------------------------------------- writing
-
-
-@contextmanager
-def writing(file: Any) -> Iterator[Any]:
-    """An HDF5 file to write to.
-
-    Raises:
-        OSError: if the disk is full, or fails in another way.
-    """
-    import h5py
-
-    try:
-        with h5py.File(file, "w") as root:
-            yield root
-    except RuntimeError as error:  # this is how that library reports a failing write
-        raise OSError(errno.EIO, f"The weights could not be written: {error}") from error
-
-
-def write_tensors(file: Any, arrays: Iterator[tuple[str, Any]]) -> None:
-    """Write an HDF5 file, one tensor at a time, each with its check sum.
-
-    Args:
-        file: a path or a binary file, open for reading and writing.
-        arrays: (path, array) pairs; NumPy arrays of any dtype Hornbeam has.
-    """
-    with writing(file) as root:
-        for path, array in arrays:
-            write_tensor(root, path, array, checksum(path, array))
-
-
-def write_tensor(root: Any, path: str, array: Any, digest: str | None) -> None:
-    """Write one array; dtypes that HDF5 does not know are stored as raw bytes with their name."""
-    group, _, name = path.rpartition("/")
-    place = root.require_group(group) if group else root
-    known = array.dtype.kind in "biufc"
-    data = array if known else np.ascontiguousarray(array).view(f"V{array.dtype.itemsize}")
-    dataset = place.create_dataset(name, data=data)
-    if not known:
-        dataset.attrs["dtype"] = array.dtype.name
-    if digest is not None:
-        dataset.attrs["sha256"] = np.bytes_(digest)
-
-
-__all__ = ["H5File", "write_tensor", "write_tensors", "writing"]
+__all__ = ["H5File"]

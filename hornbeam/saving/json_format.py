@@ -46,15 +46,17 @@ def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _check_depth(value: Any) -> None:
-    stack = [(value, 1)]
-    while stack:
-        item, depth = stack.pop()
+    level, depth = [value], 1
+    while level:
         if depth > MAX_DEPTH:
             raise LimitExceededError(f"The config is nested deeper than {MAX_DEPTH} levels.")
-        children = (
-            item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
-        )
-        stack += [(child, depth + 1) for child in children]
+        children = [
+            child
+            for item in level
+            if isinstance(item, (dict, list))
+            for child in (item.values() if isinstance(item, dict) else item)
+        ]
+        level, depth = children, depth + 1
 
 
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
@@ -84,7 +86,7 @@ def model_from_data(config: Any, custom_objects: Mapping[str, Any] | None = None
     with CustomObjectScope(custom_objects or {}), _reported("the text"):
         if legacy.is_legacy(config):
             config = legacy.modern_config(config)
-        with AllocationBudget(_memory(), "The text"):
+        with AllocationBudget(_memory(), "The text", has_values=False):
             model = deserialize_keras_object(config)
     if not isinstance(model, Model):
         raise CorruptFileError(f"The text describes a {type(model).__name__} and no model.")

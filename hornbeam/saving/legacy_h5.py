@@ -50,7 +50,7 @@ def _names(file: H5File, group: Any, key: str) -> list[str]:
 
 def layer_tensors(file: H5File, group: Any) -> dict[str, list[StoredTensor]]:
     """Layer -> its tensors in order, for the layers that have any."""
-    prefix = group.name.strip("/")
+    prefix = file.name(group)
     found: dict[str, list[StoredTensor]] = {}
     for layer in [*_names(file, group, "layer_names"), LONG]:
         place = f"{prefix}/{layer}" if prefix else layer
@@ -67,7 +67,7 @@ def layer_tensors(file: H5File, group: Any) -> dict[str, list[StoredTensor]]:
 
 def group_tensors(file: H5File, group: Any) -> list[StoredTensor]:
     """The tensors of one group, in the order of its ``weight_names``."""
-    place = group.name.strip("/")
+    place = file.name(group)
     tensors = []
     for name in _names(file, group, "weight_names"):
         item = file.find(f"{place}/{name}")

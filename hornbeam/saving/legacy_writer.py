@@ -19,7 +19,7 @@ from hornbeam import losses, metrics
 from hornbeam._version import __version__
 from hornbeam.errors import UnsupportedError
 from hornbeam.naming import to_snake_case
-from hornbeam.saving import hdf5
+from hornbeam.saving import hdf5_writing
 from hornbeam.saving.legacy_h5 import SUM, ordered_weights, text_checksum
 from hornbeam.saving.tensors import checksum
 
@@ -58,7 +58,7 @@ def write(file: IO[bytes], model: Any, config: Any, keras_version: int = 3) -> N
     """
     architecture = legacy_config(model, config, keras_version)
     training = _training(config.get("compile_config"), keras_version)
-    with hdf5.writing(file) as root:
+    with hdf5_writing.writing(file) as root:
         _describe(root)
         _write_text(root, "model_config", json.dumps(architecture))
         root.attrs["hornbeam_version"] = __version__
@@ -101,15 +101,17 @@ def _listed(model: Any) -> list[Any]:
 
 
 def _write_group(group: Any, pairs: list[tuple[str, Any]]) -> None:
-    names: list[str] = []
+    names: dict[str, None] = {}
+    writer = hdf5_writing.H5Writer(group)
+    prefix = group.name.strip("/")
     for path, variable in pairs:
         name, number = path, 1
         while name in names:
             name, number = f"{path}_{number}", number + 1
-        names.append(name)
+        names[name] = None
         array = variable.numpy()
-        hdf5.write_tensor(group, name, array, checksum(f"{group.name.strip('/')}/{name}", array))
-    _write_names(group, "weight_names", names)
+        writer.tensor(name, array, checksum(f"{prefix}/{name}", array))
+    _write_names(group, "weight_names", list(names))
 
 
 def _write_names(group: Any, key: str, names: list[str]) -> None:

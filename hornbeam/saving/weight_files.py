@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from hornbeam.errors import CorruptFileError, InputError, UnsafeFileError
 from hornbeam.saving import (
     checkpoints,
     hdf5,
+    hdf5_writing,
     json_format,
     legacy_h5,
     npz_format,
@@ -31,8 +33,8 @@ from hornbeam.saving.matching import (
 )
 from hornbeam.saving.opening import open_regular
 from hornbeam.saving.tensors import StoredTensor, checksum
-from hornbeam.saving.weights import named_layers, named_variables
-from hornbeam.variables import AllocationBudget, Variable
+from hornbeam.saving.weights import named_variables, named_variables_and_layers
+from hornbeam.variables import AllocationBudget, Variable, size_in_bytes
 
 MEMBERS = ("metadata.json", "config.json", "model.weights.h5", "assets/")
 WEIGHTS_MEMBER = "model.weights.h5"
@@ -56,17 +58,20 @@ def write_h5(file: Any, model: Any, keras_version: int = 3) -> None:
         model: the model.
         keras_version: 2 or 3; whose names the layers in attention have.
     """
-    variables = named_variables(model)
+    variables, layers = named_variables_and_layers(model)
     renamed = _names_of_keras_2(model, variables) if keras_version == 2 else {}
-    with hdf5.writing(file) as root:
+    names = {"vars": model.name}  # Keras 3.4 wants it, even if empty
+    for path, layer in layers.items():
+        first = f"{path}/vars/0" if path else "vars/0"
+        names[renamed.get(first, first).removesuffix("/0")] = layer.name
+    size = sum(size_in_bytes(v.shape, v.dtype) for v in variables.values())
+    with hdf5_writing.writing(file, size) as root:
+        writer = hdf5_writing.H5Writer(root)
         for name, array in numpy_values(variables):
             name = renamed.get(name, name)
-            hdf5.write_tensor(root, name, array, checksum(name, array))
-        root.require_group("vars").attrs["name"] = model.name  # Keras 3.4 wants it, even if empty
-        for path, layer in named_layers(model).items():
-            group = f"{path}/vars" if path else "vars"
-            first = renamed.get(f"{group}/0", f"{group}/0")
-            root[first.removesuffix("/0")].attrs["name"] = layer.name
+            writer.tensor(name, array, checksum(name, array))
+        for group, name in names.items():
+            writer.text(group, "name", name)
 
 
 def _names_of_keras_2(model: Any, variables: Mapping[str, Variable]) -> dict[str, str]:
@@ -200,7 +205,7 @@ def _save_shards(model: Any, path: Path, max_gb: float) -> None:
         weight_map[f"/{group}"] = [f"{stem}_{len(shards) - 1:05d}.weights.h5"]
     for i, shard in enumerate(shards):
         with atomic_write(path.with_name(f"{stem}_{i:05d}.weights.h5")) as file:
-            hdf5.write_tensors(file, numpy_values(shard))
+            hdf5_writing.write_tensors(file, numpy_values(shard))
     index = {"metadata": {"total_size": total}, "weight_map": weight_map}
     with atomic_write(path) as file:
         file.write(json.dumps(index, indent=4).encode())
@@ -216,16 +221,22 @@ class OpenWeights:
         tensors: name -> tensor.
         layout: "structure" (names along the model's structure), "paths" (of variables) or "legacy"
             (layers by name, in order).
-        layers: name of a layer -> its tensors in order, where the file says the names of layers.
+        find_layers: finds name of a layer -> its tensors in order, where the file says the names of
+            layers; it is called when somebody asks for `layers`.
     """
 
     def __init__(
         self,
         tensors: Mapping[str, StoredTensor],
         layout: str,
-        layers: Mapping[str, list[StoredTensor]],
+        find_layers: Callable[[], dict[str, list[StoredTensor]]] = dict,
     ) -> None:
-        self.tensors, self.layout, self.layers = dict(tensors), layout, dict(layers)
+        self.tensors, self.layout, self._find_layers = dict(tensors), layout, find_layers
+
+    @functools.cached_property
+    def layers(self) -> dict[str, list[StoredTensor]]:
+        """Name of a layer -> its tensors in order."""
+        return self._find_layers()
 
 
 @contextmanager
@@ -264,9 +275,9 @@ def h5_weights(file: hdf5.H5File) -> OpenWeights:
     if older is not None:
         layers = legacy_h5.layer_tensors(file, older)
         tensors = {t.path: t for held in layers.values() for t in held}
-        return OpenWeights(tensors, "legacy", layers)
+        return OpenWeights(tensors, "legacy", lambda: layers)
     tensors = file.tensors()
-    return OpenWeights(tensors, "structure", _named(file, tensors))
+    return OpenWeights(tensors, "structure", lambda: _named(file, tensors))
 
 
 def _named(file: hdf5.H5File, tensors: Mapping[str, StoredTensor]) -> dict[str, list[StoredTensor]]:
@@ -292,7 +303,7 @@ def _by_paths(tensors: Mapping[str, StoredTensor]) -> OpenWeights:
         parts = name.split("/")
         if len(parts) > 1:
             layers.setdefault(parts[-2], []).append(tensor)
-    return OpenWeights(tensors, "paths", layers)
+    return OpenWeights(tensors, "paths", lambda: layers)
 
 
 def _open_shards(path: Path, file: Any, stack: ExitStack) -> OpenWeights:
@@ -319,7 +330,7 @@ def _open_shards(path: Path, file: Any, stack: ExitStack) -> OpenWeights:
         if twice:
             raise UnsafeFileError(f"{str(path)!r} has {twice[0]!r} in two of its files.")
         tensors.update(found)
-    return OpenWeights(tensors, "structure", {})
+    return OpenWeights(tensors, "structure")
 
 
 def load_weights(

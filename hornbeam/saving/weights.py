@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from hornbeam.layers import Layer
-from hornbeam.layers.state import own_variables
+from hornbeam.layers.state import PLAIN, own_variables
 from hornbeam.metrics import Metric
 from hornbeam.naming import to_snake_case
 from hornbeam.random import SeedGenerator
@@ -32,12 +32,24 @@ def named_variables(model: Any, optimizer: bool = True) -> dict[str, Variable]:
         model: a model or layer.
         optimizer: whether to include the optimizer's state.
     """
-    found: dict[str, Variable] = {}
-    _collect(model, "", found, set())
+    return named_variables_and_layers(model, optimizer)[0]
+
+
+def named_variables_and_layers(
+    model: Any, optimizer: bool = True
+) -> tuple[dict[str, Variable], dict[str, Any]]:
+    """What `named_variables` and `named_layers` find, found together."""
+    held = list(_walk(model))
+    variables = {
+        _join(path, f"vars/{i}"): variable
+        for path, _, stored in held
+        for i, variable in enumerate(stored)
+    }
     if optimizer and getattr(model, "optimizer", None) is not None:
         for i, variable in enumerate(model.optimizer.variables):
-            found[f"optimizer/vars/{i}"] = variable
-    return found
+            variables[f"optimizer/vars/{i}"] = variable
+    layers = {path: owner for path, owner, stored in held if stored and isinstance(owner, Layer)}
+    return variables, layers
 
 
 def names_by_attribute(model: Any) -> dict[int, str]:
@@ -45,8 +57,11 @@ def names_by_attribute(model: Any) -> dict[int, str]:
 
     Variables that had one name between them, and so are not in such files, are left out.
     """
-    found: dict[str, Variable] = {}
-    _collect(model, "", found, set(), attributes_only=True)
+    found = {
+        _join(path, f"vars/{i}"): variable
+        for path, _, stored in _walk(model, attributes_only=True)
+        for i, variable in enumerate(stored)
+    }
     names = {id(v): re.sub(r"/container(_\d+)?(?=/)", "", name) for name, v in found.items()}
     counts = Counter(names.values())
     return {key: name for key, name in names.items() if counts[name] == 1}
@@ -54,44 +69,35 @@ def names_by_attribute(model: Any) -> dict[int, str]:
 
 def named_layers(model: Any) -> dict[str, Any]:
     """Path in the file -> layer, of all layers that have variables of their own."""
-    return {path: owner for path, owner in _owners(model).items() if isinstance(owner, Layer)}
+    return named_variables_and_layers(model, optimizer=False)[1]
 
 
 def passing_states(model: Any) -> set[str]:
     """The paths in the file of what is no weight: the states of seed generators and of metrics."""
     return {
         _join(path, f"vars/{i}")
-        for path, owner in _owners(model).items()
+        for path, owner, stored in _walk(model)
         if isinstance(owner, (SeedGenerator, Metric))
-        for i in range(len(_stored_variables(owner)))
+        for i in range(len(stored))
     }
 
 
-def _owners(model: Any) -> dict[str, Any]:
-    """Path in the file -> what holds the variables there."""
-    owners: dict[str, Any] = {}
-    _collect(model, "", {}, set(), owners)
-    return owners
-
-
-def _collect(
-    obj: Any,
-    path: str,
-    found: dict[str, Variable],
-    seen: set[int],
-    owners: dict[str, Any] | None = None,
-    attributes_only: bool = False,
-) -> None:
-    if id(obj) in seen:
-        return
-    seen.add(id(obj))
-    for i, variable in enumerate(_stored_variables(obj)):
-        found[_join(path, f"vars/{i}")] = variable
-        if owners is not None:
-            owners[path] = obj
-    for name, child in _children(obj, attributes_only):
-        for below, item in _items(child):
-            _collect(item, _join(path, f"{name}{below}"), found, seen, owners, attributes_only)
+def _walk(model: Any, attributes_only: bool = False) -> Iterator[tuple[str, Any, list[Variable]]]:
+    """Path in the file, object, and its own variables, of everything that a model holds, each once."""
+    seen: set[int] = set()
+    stack: list[tuple[str, Any]] = [("", model)]
+    while stack:
+        path, obj = stack.pop()
+        if id(obj) in seen:
+            continue
+        seen.add(id(obj))
+        yield path, obj, _stored_variables(obj)
+        below = [
+            (_join(path, f"{name}{where}"), item)
+            for name, child in _children(obj, attributes_only)
+            for where, item in _items(child)
+        ]
+        stack += reversed(below)  # the first, with all that it holds, comes next
 
 
 def _stored_variables(obj: Any) -> list[Variable]:
@@ -110,7 +116,10 @@ def _children(obj: Any, attributes_only: bool = False) -> Iterator[tuple[str, An
     held = {
         name: value
         for name, value in obj.__dict__.items()
-        if name not in skip and not name.startswith("__") and _holds_state(value)
+        if type(value) not in PLAIN
+        and name not in skip
+        and not name.startswith("__")
+        and _holds_state(value)
     }
     public = {name: value for name, value in held.items() if not name.startswith("_")}
     private = {name: value for name, value in held.items() if name.startswith("_")}

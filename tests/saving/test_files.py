@@ -292,3 +292,14 @@ def test_weights_that_do_not_fit_change_nothing(tmp_path):
         file["layers/dense/vars/0"] = h5py.ExternalLink("/etc/passwd", "x")
     with pytest.raises(UnsafeFileError, match="link at"):
         other.load_weights(tmp_path / "link.weights.h5")
+
+
+def test_frozen_layers_are_frozen_when_they_are_loaded(tmp_path):
+    x = hornbeam.Input((3,))
+    model = hornbeam.Model(x, layers.Dense(2, name="b")(layers.Dense(2, name="a")(x)))
+    model.get_layer("a").trainable = False
+    model.save(tmp_path / "m.keras")
+    again = hornbeam.saving.load_model(tmp_path / "m.keras")
+    assert [layer.trainable for layer in again.layers] == [True, False, True]
+    assert len(again.trainable_weights) == 2
+    assert not hornbeam.Model(x, model.output, trainable=False).trainable_weights

@@ -6,7 +6,7 @@ import pytest
 
 import hornbeam
 from hornbeam import naming
-from hornbeam.saving import hdf5, weights
+from hornbeam.saving import hdf5_writing, weights
 
 keras = pytest.importorskip("keras")
 X = np.random.default_rng(0).normal(size=(3, 2)).astype("float32")
@@ -153,7 +153,7 @@ def test_files_that_named_things_by_attribute_alone(tmp_path):
     older = weights.names_by_attribute(model)
     ours = weights.named_variables(model)
     with open(tmp_path / "old.weights.h5", "w+b") as file:
-        hdf5.write_tensors(file, [(older[id(v)], v.numpy()) for v in ours.values()])
+        hdf5_writing.write_tensors(file, [(older[id(v)], v.numpy()) for v in ours.values()])
     parts = {name.split("/")[0] for name in names(tmp_path / "old.weights.h5")}
     assert parts == {"enc", "out", "stages"}
     assert {name.split("/")[0] for name in ours} == {"enc", "layers"}
