@@ -284,4 +284,6 @@ def engine_with_module(module: Any) -> Backend | None:
 def _could_own(kind: type, name: str) -> bool:
     module, package = ENGINES[name]
     root = kind.__module__.partition(".")[0]
-    return kind.__module__ == module or (package in sys.modules and root.startswith(package))
+    return kind.__module__.startswith(module) or (
+        package in sys.modules and root.startswith(package)
+    )

@@ -7,11 +7,8 @@ recorded as a graph (`hornbeam.models.graph`).
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,248 +16,34 @@ import numpy as np
 from hornbeam import dtypes, tree
 from hornbeam.backends.dims import UNKNOWN, UnknownDim
 from hornbeam.backends.protocol import ELEMENTWISE_BINARY, ELEMENTWISE_UNARY, REDUCTIONS, Backend
+from hornbeam.backends.symbolic_arrays import (
+    COMPARISONS,
+    OPERATORS,
+    PUBLIC_OPS,
+    KerasTensor,
+    Shape,
+    broadcast,
+    closed,
+    install_operators,
+    is_recording,
+    not_recording,
+    recording,
+)
 from hornbeam.errors import InputError
 
-Shape = tuple[int | None, ...]
-
-PUBLIC_OPS: dict[str, Callable[..., Any]] = {}
-"""The ops that operators and methods of symbolic arrays stand for; `hornbeam.ops` fills it."""
-
-_recording: ContextVar[bool] = ContextVar("hornbeam_recording", default=True)
-
-
-@contextmanager
-def not_recording() -> Iterator[None]:
-    """A context in which ops on symbolic arrays leave no graph nodes (the caller leaves one)."""
-    token = _recording.set(False)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-
-
-@contextmanager
-def recording() -> Iterator[None]:
-    """A context in which ops and layers on symbolic arrays leave graph nodes again."""
-    token = _recording.set(True)
-    try:
-        yield
-    finally:
-        _recording.reset(token)
-
-
-def is_recording() -> bool:
-    """Whether an op on symbolic arrays should leave a graph node."""
-    return _recording.get()
-
-
-def _closed(shape: Sequence[Any]) -> Shape:
-    """A shape with None for what is unknown, from ints, None, unknowns and scalars."""
-    return tuple(int(d) if isinstance(d, (int, np.integer)) else None for d in shape)
-
-
-class KerasTensor:
-    """A symbolic array: the shape and dtype of a value that will exist when the model runs.
-
-    Operators, indexing and the methods below are the ops of the same names.
-
-    Args:
-        shape: a tuple of ints, with None for dimensions that are not known.
-        dtype: name of the dtype.
-        sparse, ragged: must be False: all tensors are dense.
-        record_history: has no effect; what is applied is recorded where a layer or op is called.
-        name: a name for the tensor.
-        ragged_rank, row_splits_dtype: have no meaning for dense tensors.
-
-    Example:
-
-    >>> import hornbeam
-    >>> x = hornbeam.KerasTensor((None, 3))
-    >>> (x * 2.0).shape, (x > 0).dtype
-    ((None, 3), 'bool')
-    """
-
-    __slots__ = ("__weakref__", "_index", "_mask", "_node", "_shape", "dtype", "name")
-    __array_ufunc__ = None  # NumPy's operators give way to ours
-
-    def __init__(
-        self,
-        shape: Sequence[int | None],
-        dtype: Any = "float32",
-        sparse: bool = False,
-        ragged: bool = False,
-        record_history: bool = True,
-        name: str | None = None,
-        ragged_rank: int | None = None,
-        row_splits_dtype: Any = None,
-    ) -> None:
-        if sparse or ragged:
-            raise InputError("Symbolic tensors are dense: leave `sparse` and `ragged` at False.")
-        self._shape = _closed(shape)
-        self.dtype = dtypes.standardize(dtype)
-        self.name = name or f"keras_tensor_{next(_numbers)}"
-        self._node: Any = None
-        self._index = 0
-        self._mask: KerasTensor | None = None
-
-    @property
-    def shape(self) -> Shape:
-        """The shape, None where it is not known."""
-        return self._shape
-
-    @property
-    def ndim(self) -> int:
-        """How many dimensions there are."""
-        return len(self._shape)
-
-    @property
-    def sparse(self) -> bool:
-        """Always False: symbolic tensors are dense."""
-        return False
-
-    @property
-    def ragged(self) -> bool:
-        """Always False: symbolic tensors are dense."""
-        return False
-
-    @property
-    def ragged_rank(self) -> None:
-        """Always None: symbolic tensors are dense."""
-        return
-
-    @property
-    def row_splits_dtype(self) -> None:
-        """Always None: symbolic tensors are dense."""
-        return
-
-    def reshape(self, newshape: Any, *sizes: Any) -> Any:
-        """`ops.reshape` of this tensor; the sizes may be a tuple, or stand by themselves."""
-        whole = not sizes and isinstance(newshape, (tuple, list))
-        return PUBLIC_OPS["reshape"](self, newshape if whole else (newshape, *sizes))
-
-    def squeeze(self, axis: Any = None) -> Any:
-        """`ops.squeeze` of this tensor."""
-        return PUBLIC_OPS["squeeze"](self, axis)
-
-    def astype(self, dtype: Any) -> Any:
-        """`ops.cast` of this tensor."""
-        return PUBLIC_OPS["cast"](self, dtype)
-
-    @property
-    def T(self) -> Any:
-        """`ops.transpose` of this tensor."""
-        return PUBLIC_OPS["transpose"](self)
-
-    def __repr__(self) -> str:
-        return f"<KerasTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
-
-    def __getitem__(self, key: Any) -> Any:
-        return PUBLIC_OPS["get_item"](self, key)
-
-    def __array__(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise TypeError(
-            f"{self!r} is symbolic: it has no values, so it is no array yet. Use the functions of "
-            "`hornbeam.ops` on it (`ops.sin(x)` for `np.sin(x)`), or wrap your code in a `Layer`."
-        )
-
-    # No other hooks by which engines read arrays: with one, an engine's array on the left of an operator
-    # asks for values instead of leaving the operator to the symbolic tensor on its right.
-
-    def __iter__(self) -> Any:
-        if not self._shape or self._shape[0] is None:
-            raise TypeError(
-                f"Cannot iterate over {self!r}: the size of its first dimension is not known. "
-                "Use `ops.map`, `ops.scan` or `ops.unstack(x, num)` instead."
-            )
-        return (self[i] for i in range(self._shape[0]))
-
-    def __len__(self) -> int:
-        if not self._shape or self._shape[0] is None:
-            raise TypeError(f"The length of {self!r} is not known while the model is being built.")
-        return self._shape[0]
-
-    def __bool__(self) -> bool:
-        raise TypeError(
-            f"{self!r} has no value yet, so Python's `if`, `and`, `or` and `not` cannot use it. "
-            "Use `ops.where`, `ops.cond` or `ops.logical_and` instead."
-        )
-
-    __float__ = __int__ = __index__ = __bool__
-
-    def __hash__(self) -> int:
-        return id(self)
-
-
-_numbers = itertools.count()
-
-
-def _operator(op: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
-        return PUBLIC_OPS[op](other, self) if swapped else PUBLIC_OPS[op](self, other)
-
-    return method
-
-
-OPERATORS = {
-    "add": "add",
-    "sub": "subtract",
-    "mul": "multiply",
-    "truediv": "true_divide",
-    "floordiv": "floor_divide",
-    "mod": "mod",
-    "pow": "power",
-    "matmul": "matmul",
-    "and": "logical_and",
-    "or": "logical_or",
-    "xor": "logical_xor",
-    "lshift": "bitwise_left_shift",
-    "rshift": "bitwise_right_shift",
-}
-COMPARISONS = {
-    "lt": "less",
-    "le": "less_equal",
-    "gt": "greater",
-    "ge": "greater_equal",
-    "eq": "equal",
-    "ne": "not_equal",
-}
-
-
-def install_operators(kind: type) -> None:
-    """Give `kind` the operators of symbolic arrays; variables share them."""
-    for symbol, op in OPERATORS.items():
-        setattr(kind, f"__{symbol}__", _operator(op))
-        setattr(kind, f"__r{symbol}__", _operator(op, swapped=True))
-    for symbol, op in COMPARISONS.items():
-        setattr(kind, f"__{symbol}__", _operator(op))
-    for symbol, op in {"neg": "negative", "abs": "absolute", "invert": "logical_not"}.items():
-        setattr(kind, f"__{symbol}__", lambda self, op=op: PUBLIC_OPS[op](self))
-    setattr(  # noqa: B010  (a plain assignment to `kind` is a type error)
-        kind, "__round__", lambda self, ndigits=None: PUBLIC_OPS["round"](self, ndigits or 0)
-    )
-
-
-install_operators(KerasTensor)
-
-
-def broadcast(*shapes: Sequence[int | None]) -> Shape:
-    """The shape that all of them broadcast to, by NumPy's rule.
-
-    >>> broadcast((None, 3), (1,), (4, 1))
-    (4, 3)
-    """
-    result: list[int | None] = []
-    for dims in itertools.zip_longest(*(tuple(reversed(s)) for s in shapes), fillvalue=1):
-        sizes = {d for d in dims if d != 1}
-        known = sizes - {None}
-        if len(known) > 1:
-            raise InputError(
-                f"Shapes {' and '.join(str(tuple(s)) for s in shapes)} cannot be broadcast together: "
-                f"{' and '.join(map(str, sorted(d for d in known if d is not None)))} differ, "
-                "and neither is 1."
-            )
-        result.append(known.pop() if known else (None if sizes else 1))
-    return tuple(reversed(result))
+__all__ = [
+    "COMPARISONS",
+    "OPERATORS",
+    "PUBLIC_OPS",
+    "KerasTensor",
+    "SymbolicBackend",
+    "broadcast",
+    "install_operators",
+    "is_recording",
+    "make",
+    "not_recording",
+    "recording",
+]
 
 
 def _axes(axis: Any, ndim: int) -> list[int]:
@@ -325,7 +108,7 @@ class SymbolicBackend(Backend):
             rest = _numel(wanted[:place] + wanted[place + 1 :])
             fits = total is not None and rest
             wanted[place] = total // rest if fits and total is not None and rest else UNKNOWN
-        result = _closed(wanted)
+        result = closed(wanted)
         size = _numel(result)
         if total is not None and size is not None and size != total:
             raise InputError(
@@ -340,7 +123,7 @@ class SymbolicBackend(Backend):
         return KerasTensor([x.shape[a] for a in order], x.dtype)
 
     def broadcast_to(self, x: KerasTensor, shape: Sequence[Any]) -> KerasTensor:
-        return KerasTensor(broadcast(x.shape, _closed(shape)), x.dtype)
+        return KerasTensor(broadcast(x.shape, closed(shape)), x.dtype)
 
     def concatenate(self, arrays: Sequence[KerasTensor], axis: int = 0) -> KerasTensor:
         first = arrays[0]
@@ -397,7 +180,7 @@ class SymbolicBackend(Backend):
             None if d is None else d + before + after
             for d, (before, after) in zip(x.shape, widths, strict=True)
         ]
-        return KerasTensor(_closed(shape), x.dtype)
+        return KerasTensor(closed(shape), x.dtype)
 
     def where(self, condition: Any, x: Any, y: Any) -> KerasTensor:
         shape = broadcast(*(getattr(a, "shape", ()) for a in (condition, x, y)))
@@ -464,7 +247,7 @@ class SymbolicBackend(Backend):
         for size, whole in zip(sizes, x.shape, strict=True):
             if isinstance(size, int) and whole is not None and size > whole:
                 raise InputError(f"Cannot take a slice of shape {tuple(sizes)} from {x.shape}.")
-        return KerasTensor(_closed(sizes), x.dtype)
+        return KerasTensor(closed(sizes), x.dtype)
 
     def _same(self, x: KerasTensor, *_args: Any, **_kwargs: Any) -> KerasTensor:
         return KerasTensor(x.shape, x.dtype)
@@ -607,12 +390,12 @@ class SymbolicBackend(Backend):
     # ---------------------------------------------------------------------- creation, control flow
 
     def zeros(self, shape: Sequence[Any], dtype: str) -> KerasTensor:
-        return KerasTensor(_closed(shape), dtype)
+        return KerasTensor(closed(shape), dtype)
 
     ones = zeros
 
     def full(self, shape: Sequence[Any], value: Any, dtype: str) -> KerasTensor:
-        return KerasTensor(_closed(shape), dtype)
+        return KerasTensor(closed(shape), dtype)
 
     def arange(self, start: Any, stop: Any, step: Any, dtype: str) -> KerasTensor:
         known = all(isinstance(v, (int, float)) for v in (start, stop, step))
@@ -671,20 +454,23 @@ class SymbolicBackend(Backend):
         return mapped
 
     def random_uniform(self, key: Any, shape: Sequence[Any], dtype: str) -> KerasTensor:
-        return KerasTensor(_closed(shape), dtype)
+        return KerasTensor(closed(shape), dtype)
 
     random_normal = random_uniform
 
     def random_integers(self, key: Any, shape: Sequence[Any], low: int, high: int) -> KerasTensor:
-        return KerasTensor(_closed(shape), "int32")
+        return KerasTensor(closed(shape), "int32")
 
     def random_bernoulli(self, key: Any, shape: Sequence[Any], probability: float) -> KerasTensor:
-        return KerasTensor(_closed(shape), "bool")
+        return KerasTensor(closed(shape), "bool")
 
     def random_permutation(self, key: Any, n: int) -> KerasTensor:
         return KerasTensor((n,), "int32")
 
     def _joint(self, arrays: Sequence[Any]) -> str:
+        first = arrays[0]
+        if all(type(x) is KerasTensor and x.dtype == first.dtype for x in arrays):
+            return str(first.dtype)
         return dtypes.result_type(*map(_dtype_of, arrays))
 
 

@@ -92,6 +92,8 @@ def get(identifier: Any) -> Any:
     >>> hornbeam.initializers.get("zeros")((2,)).tolist()
     [0.0, 0.0]
     """
+    if isinstance(identifier, Initializer):
+        return identifier
     if hasattr(identifier, "shape") and hasattr(identifier, "dtype"):
         return Constant(identifier)
     return _lookup.get(identifier)

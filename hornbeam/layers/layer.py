@@ -37,9 +37,11 @@ from hornbeam.naming import current_path, reset_path, set_path, to_snake_case, u
 from hornbeam.ops.node import Node
 from hornbeam.ops.operation import Operation, apart
 from hornbeam.saving.objects import (
+    CustomObjectScope,
     automatic_config,
+    constructor_of,
     constructor_parameters,
-    deserialize_keras_object,
+    deserialized_values,
     makes_plain,
     serialize_keras_object,
 )
@@ -243,8 +245,8 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
     def _scopes(self, backend: Backend, symbolic: bool) -> AbstractContextManager[Any]:
         mixed = self.compute_dtype != self.variable_dtype
         wide = dtypes.is_wide(self.compute_dtype)
-        if not (mixed or wide or symbolic):
-            return _NOTHING
+        if not (mixed or wide):
+            return not_recording() if symbolic else _NOTHING
         stack = ExitStack()
         if mixed:
             stack.enter_context(autocasting(self.compute_dtype))
@@ -553,15 +555,15 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
             config: plain data.
             custom_objects: name -> class or function, for names that are not registered.
         """
-        config = {
-            key: deserialize_keras_object(value, custom_objects=custom_objects)
-            for key, value in config.items()
-        }
-        parameters = constructor_parameters(cls)
+        with CustomObjectScope(custom_objects) if custom_objects else _NOTHING:
+            config = deserialized_values(config)
+        taken = constructor_of(cls)
         later = {}
-        if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        if not taken.takes_others:
             later = {
-                k: config.pop(k) for k in BASE_ARGUMENTS if k in config and k not in parameters
+                k: config.pop(k)
+                for k in BASE_ARGUMENTS
+                if k in config and k not in taken.parameters
             }
         layer = cls(**config)
         if "name" in later:

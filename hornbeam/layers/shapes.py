@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from hornbeam import tree
+from hornbeam.backends.symbolic import KerasTensor
 from hornbeam.errors import InputError
 
 SHAPE_ARGUMENTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "batch_size")
@@ -69,8 +70,12 @@ def shapes_by_name(
 ) -> dict[str, Any]:
     """The shapes of the array arguments of a call, by parameter."""
     bound = {**dict(zip(signature.names, args, strict=False)), **kwargs}
-    shapes = {}
+    shapes: dict[str, Any] = {}
     for name, value in bound.items():
+        if type(value) is KerasTensor:  # nearly always
+            if not name.endswith("mask"):
+                shapes[name] = value.shape
+            continue
         leaves = tree.flatten(value)
         if leaves and any(hasattr(leaf, "shape") for leaf in leaves) and not name.endswith("mask"):
             shapes[name] = tree.map_structure(

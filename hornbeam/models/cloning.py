@@ -78,8 +78,8 @@ def _cloner(clone_function: Callable[[Any], Any] | None, recursive: bool) -> Cal
 
     def clone(layer: Any) -> Any:
         if id(layer) not in made:
-            nested = layer._graph is not None if hasattr(layer, "_graph") else False
-            if recursive and (nested or isinstance(layer, Sequential)):
+            nested = recursive and getattr(layer, "_graph", None) is not None
+            if nested or (recursive and isinstance(layer, Sequential)):
                 made[id(layer)] = clone_model(layer, clone_function=clone_function, recursive=True)
                 made[id(layer)].name = layer.name
             else:

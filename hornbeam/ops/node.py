@@ -27,7 +27,8 @@ class Node:
         leaves = tree.flatten((args, kwargs))
         self.inputs = [leaf for leaf in leaves if isinstance(leaf, KerasTensor)]
         operation.inbound_nodes.append(self)
-        for index, tensor in enumerate(tree.flatten(outputs)):
+        made = [outputs] if type(outputs) is KerasTensor else tree.flatten(outputs)
+        for index, tensor in enumerate(made):
             if isinstance(tensor, KerasTensor):
                 tensor._node = self
                 tensor._index = index

@@ -182,7 +182,8 @@ def apart(outputs: Any, inputs: Any) -> Any:
         made._mask = leaf._mask
         return made
 
-    return tree.map_structure(separate, outputs)
+    single = type(outputs) is KerasTensor
+    return separate(outputs) if single else tree.map_structure(separate, outputs)
 
 
 __all__ = ["Operation", "apart"]

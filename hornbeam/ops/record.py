@@ -238,14 +238,18 @@ class OpRecord:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> Any:
-        with not_recording():
+        recorded = is_recording()
+        if recorded:
+            with not_recording():
+                out = self._run(backend, given, args, kwargs)
+        else:
             out = self._run(backend, given, args, kwargs)
         if self.elementwise and isinstance(out, KerasTensor):
             masks = [
                 v._mask for _, v in given if isinstance(v, KerasTensor) and v._mask is not None
             ]
             out._mask = masks[0] if masks else None
-        if is_recording():
+        if recorded:
             Node(OpCall(self), args, kwargs, out)
         return out
 

@@ -13,7 +13,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -158,8 +158,8 @@ def get_registered_object(
     >>> hornbeam.saving.get_registered_object("docs>thrice") is thrice
     True
     """
-    for table in (custom_objects or {}, _scoped.get(), _custom, module_objects or {}):
-        if name in table:
+    for table in (custom_objects, _scoped.get(), _custom, module_objects):
+        if table and name in table:
             return table[name]
     return None
 
@@ -273,6 +273,8 @@ def serialize_keras_object(obj: Any) -> Any:
     """
     if type(obj) in _PLAIN or isinstance(obj, (str, int, float)):
         return obj
+    if isinstance(obj, Configurable):
+        return _serialize_instance(obj)
     if type(obj) is dict or (isinstance(obj, Mapping) and not hasattr(obj, "get_config")):
         return {
             key: value if type(value) in _PLAIN else serialize_keras_object(value)
@@ -433,6 +435,8 @@ def deserialize_keras_object(
             "safe_mode=False is not offered: a file cannot bring code. Pass the functions and classes "
             "that it names as `custom_objects={...}`, or register them."
         )
+    if type(config) in _PLAIN:
+        return config
     if custom_objects:
         with CustomObjectScope(custom_objects):
             return deserialize_keras_object(config)
@@ -442,7 +446,7 @@ def deserialize_keras_object(
     if not isinstance(config, Mapping):
         return config
     if "class_name" not in config or "config" not in config:
-        return {key: deserialize_keras_object(value) for key, value in config.items()}
+        return deserialized_values(config)
     class_name, inner = config["class_name"], config["config"]
     if not isinstance(class_name, str):
         raise CorruptFileError(f"A class name in a config must be a string, got {class_name!r}.")
@@ -453,6 +457,14 @@ def deserialize_keras_object(
     if class_name == "type":
         return dtypes.standardize(inner)
     return _rebuild(_find_class(config), config)
+
+
+def deserialized_values(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of a config, most of which are plain, as `deserialize_keras_object` makes them."""
+    return {
+        key: value if type(value) in _PLAIN else deserialize_keras_object(value)
+        for key, value in config.items()
+    }
 
 
 def _deserialize_value(class_name: str, config: Any) -> Any:
@@ -580,7 +592,7 @@ class Configurable:
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
         """An object from the result of `get_config`."""
-        return cls(**{key: deserialize_keras_object(value) for key, value in config.items()})
+        return cls(**deserialized_values(config))
 
 
 def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
@@ -594,39 +606,61 @@ def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[
     if kind.__init__ is object.__init__:
         return {}
     args, kwargs = obj._arguments
-    parameters = constructor_parameters(kind)
+    parameters, defaults, rest, takes_others = constructor_of(kind)
     given = {**dict(zip(parameters, args, strict=False)), **kwargs}
     config: dict[str, Any] = {}
-    for name, parameter in parameters.items():
-        if name in leave_out:
-            continue
-        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
-            others = {k: v for k, v in given.items() if k not in parameters}
-            config.update({k: _config_value(obj, k, v) for k, v in others.items()})
-        elif parameter.kind is inspect.Parameter.VAR_POSITIONAL:
-            if name not in given:
-                continue
-            _cannot(
-                f"{kind.__name__} takes *{name}, which an automatic config cannot name. "
-                "Write get_config() and from_config() for it."
-            )
-        elif own or name in given:
-            value = given.get(name, parameter.default)
-            config[name] = _config_value(obj, name, getattr(obj, name, value) if own else value)
+    for name, default in defaults.items():
+        if (own or name in given) and name not in leave_out:
+            value = given.get(name, default)
+            if own:
+                value = getattr(obj, name, value)
+            config[name] = value if type(value) in _PLAIN else _config_value(obj, name, value)
+    if rest is not None and rest in given:
+        _cannot(
+            f"{kind.__name__} takes *{rest}, which an automatic config cannot name. "
+            "Write get_config() and from_config() for it."
+        )
+    if takes_others:
+        others = {k: v for k, v in given.items() if k not in parameters}
+        config.update({k: _config_value(obj, k, v) for k, v in others.items()})
     return config
+
+
+class Constructor(NamedTuple):
+    """What the constructor of a class takes, without `self`."""
+
+    parameters: Mapping[str, inspect.Parameter]
+    defaults: Mapping[str, Any]
+    """Name -> default, of what is neither ``*args`` nor ``**kwargs``."""
+    rest: str | None
+    """The name of its ``*args``."""
+    takes_others: bool
+    """Whether it has ``**kwargs``."""
+
+
+def constructor_of(kind: type) -> Constructor:
+    """What the constructor of the class `kind` takes."""
+    known = _constructors.get(kind)
+    if known is None:
+        signature = inspect.signature(kind.__init__)  # type: ignore[misc]
+        found = list(signature.parameters.values())[1:]
+        rest = next((p.name for p in found if p.kind is p.VAR_POSITIONAL), None)
+        known = _constructors[kind] = Constructor(
+            {p.name: p for p in found},
+            {p.name: p.default for p in found if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)},
+            rest,
+            any(p.kind is p.VAR_KEYWORD for p in found),
+        )
+    return known
+
+
+_constructors: WeakKeyDictionary[type, Constructor] = WeakKeyDictionary()
+"""`inspect.signature` takes 100 us a call, and the properties of a parameter 1 us together."""
 
 
 def constructor_parameters(kind: type) -> Mapping[str, inspect.Parameter]:
     """What the constructor of the class `kind` takes, by name, without `self`."""
-    known = _parameters.get(kind)
-    if known is None:
-        signature = inspect.signature(kind.__init__)  # type: ignore[misc]
-        known = _parameters[kind] = dict(list(signature.parameters.items())[1:])
-    return known
-
-
-_parameters: WeakKeyDictionary[type, dict[str, inspect.Parameter]] = WeakKeyDictionary()
-"""Class -> what its constructor takes; `inspect.signature` takes 100 us a call."""
+    return constructor_of(kind).parameters
 
 
 def _config_value(obj: Any, name: str, value: Any) -> Any:
@@ -634,8 +668,12 @@ def _config_value(obj: Any, name: str, value: Any) -> Any:
         return value
     if inspect.isfunction(value) and _is_builtin_function(value) and value not in _custom_names:
         return value.__name__  # built-in functions are known by their names alone
-    with _collecting() as problems:
+    problems: list[str] = []
+    token = _problems.set(problems)
+    try:
         config = serialize_keras_object(value)
+    finally:
+        _problems.reset(token)
     for problem in problems:
         _cannot(
             f"The argument `{name}` of {type(obj).__name__} "
