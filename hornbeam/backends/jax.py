@@ -17,6 +17,7 @@ from jax import lax
 
 from hornbeam import tree
 from hornbeam.backends import (
+    einsums,
     jax_cache,
     jax_linear,
     jax_lists,
@@ -337,7 +338,7 @@ class JaxBackend(Backend):
 
     def einsum(self, subscripts: str, *operands: Array) -> Array:
         """The kernels of attention are matrices as well, for the same reason."""
-        shared = jax_linear.shared_axes(subscripts) if in_own_compilation.get() else 0
+        shared = einsums.shared_axes(subscripts) if in_own_compilation.get() else 0
         if not shared:
             return jnp.einsum(subscripts, *operands)
         x, kernel = operands
@@ -553,10 +554,11 @@ class _Compiled:
 
 
 def _any_wide(structure: Any) -> bool:
-    return any(
-        hasattr(leaf, "dtype") and leaf.dtype.itemsize >= 8 and leaf.dtype.name != "complex64"
-        for leaf in tree.flatten(structure)
-    )
+    for leaf in tree.flatten(structure):  # any() with a generator costs twice as much
+        dtype = getattr(leaf, "dtype", None)
+        if dtype is not None and dtype.itemsize >= 8 and dtype.name != "complex64":
+            return True
+    return False
 
 
 def make() -> Backend:

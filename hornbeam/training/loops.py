@@ -312,10 +312,15 @@ def _can_fuse(model: Any, data: Any, kind: str, listeners: Any) -> bool:
         and data.rows >= 2 * data.batch_size
         and not model._has_own_step(kind)
         and not listens(listeners, kind)
-        and not any(isinstance(leaf, SparseRows) for leaf in tree.flatten(data.arrays()))
-        and sum(getattr(leaf, "nbytes", 0) for leaf in tree.flatten(data.arrays())) <= FUSED_BYTES
-        and model._step(kind).worth_fusing(data.peek())
+        and _fits(tree.flatten(data.arrays()))
+        and model._step(kind).worth_fusing(data.peek)
     )
+
+
+def _fits(leaves: list[Any]) -> bool:
+    """Whether data can lie on the device as a whole."""
+    small = sum(getattr(leaf, "nbytes", 0) for leaf in leaves) <= FUSED_BYTES
+    return small and not any(isinstance(leaf, SparseRows) for leaf in leaves)
 
 
 def _fused_epoch(

@@ -123,14 +123,18 @@ class Step(_Compiled):
 
         return self.backend.compile(body, donate=self.donate, jit_compile=self.jit_compile)
 
-    def worth_fusing(self, data: Any) -> bool:
-        """Whether the engine gains from running many of these steps in one compiled loop."""
+    def worth_fusing(self, peek: Callable[[], Any]) -> bool:
+        """Whether the engine gains from running many of these steps in one compiled loop.
+
+        Args:
+            peek: returns a first batch, which is looked at the first time only.
+        """
         if self._run is None:
             return False
         if self._fuse is None:
             self._fuse = self._carrying(
                 lambda: self.backend.worth_fusing(
-                    self._run, ([variable._value for variable in self.variables], data)
+                    self._run, ([variable._value for variable in self.variables], peek())
                 )
             )
         return bool(self._fuse)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from hornbeam import tree
 from hornbeam.errors import InputError
 from hornbeam.training.data.arrays import ArrayData, train_validation_split
 from hornbeam.training.data.batches import pack_x_y_sample_weight, unpack_x_y_sample_weight
@@ -15,8 +18,8 @@ from hornbeam.training.data.tables import column_names
 
 def is_array_like(x: Any) -> bool:
     """Whether `x` holds rows that can be counted and picked (rather than a stream of batches)."""
-    from hornbeam import tree
-
+    if isinstance(x, np.ndarray):
+        return True
     if column_names(x) is not None:
         return True
     leaves = [leaf for leaf in tree.flatten(x) if leaf is not None]
