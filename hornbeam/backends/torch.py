@@ -534,28 +534,33 @@ class TorchBackend(Backend):
 
     # ---------------------------------------------------------------------------------------- random
 
+    @torch_recorded.whole
     def random_uniform(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
         if not self.is_concrete(key):
             return torch_random.traced_uniform(key, shape, dtype)
         return torch.rand(tuple(shape), generator=torch_random.generator(key), dtype=DTYPES[dtype])
 
+    @torch_recorded.whole
     def random_normal(self, key: Array, shape: Sequence[int], dtype: str) -> Array:
         if not self.is_concrete(key):
             return torch_random.traced_normal(key, shape, dtype)
         return torch.randn(tuple(shape), generator=torch_random.generator(key), dtype=DTYPES[dtype])
 
+    @torch_recorded.whole
     def random_integers(self, key: Array, shape: Sequence[int], low: int, high: int) -> Array:
         if not self.is_concrete(key):
             return torch_random.traced_integers(key, shape, int(low), int(high))
         made = torch_random.generator(key)
         return torch.randint(int(low), int(high), tuple(shape), generator=made).to(torch.int32)
 
+    @torch_recorded.whole
     def random_bernoulli(self, key: Array, shape: Sequence[int], probability: float) -> Array:
         """Coarse bits are twice as fast as floats; they are not for probabilities near 0 and 1."""
         if self.is_concrete(key) and torch_random.is_coarse_enough(probability):
             return torch_random.bernoulli(key, shape, probability)
         return self.random_uniform(key, shape, "float32") < probability
 
+    @torch_recorded.whole
     def random_permutation(self, key: Array, n: int) -> Array:
         if not self.is_concrete(key):
             return torch_random.traced_permutation(key, n)

@@ -6,8 +6,8 @@ calls that reach the kernels, those of the backward pass included, are noted dow
 once, and become a list of them with numbered places for arguments and results.  The kernels are the
 same, in the same order, and so are the bits; once they are compared.
 
-A function that reads a value (for a branch, a seed, an error) cannot be recorded, nor one whose shapes
-depend on values, nor one that draws random numbers or writes into its arguments.
+A function that reads a value (for a branch, an error) cannot be recorded, nor one whose shapes depend on
+values, nor one that draws from PyTorch's own generator or writes into its arguments.
 
 What was tried besides: `torch.jit.trace` of the calls takes two thirds of the time, but is deprecated
 and does not take all kernels; `torch.fx` takes more time, and `torch.compile` seconds and a compiler.
@@ -15,6 +15,8 @@ and does not take all kernels; `torch.fx` takes more time, and `torch.compile` s
 
 from __future__ import annotations
 
+import functools
+import threading
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -38,13 +40,27 @@ _FROM_SHAPES = {_aten.ones_like.default, _aten.zeros_like.default, _aten.full_li
 _DEPEND_ON_VALUES = {torch.Tag.data_dependent_output, torch.Tag.dynamic_output_shape}
 
 
+MOST = 64 * 2**20
+"""Bytes that may be made while a function is recorded, which keeps all of them.  What makes more takes
+milliseconds, and gains nothing."""
+
+
 class _NoReading(TorchFunctionMode):
     """Refuses what would bring values to Python without a kernel's call."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if func in _READERS:
+        if func in _READERS and _running.tape is not None:
             raise Unrecordable(func.__name__)
         return func(*args, **(kwargs or {}))
+
+
+class _Running(threading.local):
+    """The tape of this thread that notes down calls now."""
+
+    tape: _Tape | None = None
+
+
+_running = _Running()
 
 
 class _Tape(TorchDispatchMode):
@@ -53,6 +69,7 @@ class _Tape(TorchDispatchMode):
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.calls: list[Call] = []
+        self._bytes = 0
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -61,11 +78,39 @@ class _Tape(TorchDispatchMode):
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if _running.tape is None:
+            return func(*args, **kwargs)
         if not _DEPEND_ON_VALUES.isdisjoint(func.tags) or _is_random(func, args, kwargs):
             raise Unrecordable(str(func))
         out = func(*args, **kwargs)
         self.calls.append(_call(func, args, kwargs, out))
+        if not any(result.alias_info for result in func._schema.returns):
+            self._bytes += sum(x.nbytes for x in self.calls[-1].made)
+            if self._bytes > MOST:
+                raise Unrecordable("large arrays")
         return out
+
+
+def whole(fn: Callable[..., Array]) -> Callable[..., Array]:
+    """`fn`, whose calls are recorded as such: what it does in Python is done again each time.
+
+    Args:
+        fn: a method that takes arrays, besides other things by position, and returns a new array.
+    """
+
+    @functools.wraps(fn)
+    def run(backend: Any, *args: Any) -> Array:
+        tape, _running.tape = _running.tape, None
+        try:
+            out = fn(backend, *args)
+        finally:
+            _running.tape = tape
+        if tape is not None:
+            kernel = functools.partial(fn, backend)
+            tape.calls.append(Call(kernel, args, {}, out, _tensors(args), [out], writes=False))
+        return out
+
+    return run
 
 
 def _call(func: Any, args: Any, kwargs: dict[str, Any], out: Any) -> Call:
@@ -95,9 +140,12 @@ def recorded(
         Unrecordable: if what `fn` does cannot be repeated.
     """
     given = [x.detach() for x in inputs]
-    tape = _Tape()
-    with _NoReading(), tape:
-        result = fn(given)
+    _running.tape = tape = _Tape()
+    try:
+        with _NoReading(), tape:
+            result = fn(given)
+    finally:
+        _running.tape = None
     leaves, spec = tree.flatten(result), tree.structure_of(result)
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     outputs = [leaves[i] for i in places]

@@ -166,9 +166,11 @@ class LayerNormalization(_Affine):
 
     def call(self, inputs: Any) -> Any:
         """`inputs`, normalized."""
+        x = _precise(inputs)
+        gamma, beta = (None if w is None else ops.cast(w, x.dtype) for w in (self.gamma, self.beta))
         axes = _axes(self.axis, len(inputs.shape))
-        shape = [s if a in axes else 1 for a, s in enumerate(inputs.shape)]
-        return self._affine(_standardized(_precise(inputs), axes, self.epsilon), shape)
+        outputs = ops.layer_normalization(x, gamma, beta, axis=axes, epsilon=self.epsilon)
+        return ops.cast(outputs, self.compute_dtype)
 
 
 @builtin("keras.layers")
