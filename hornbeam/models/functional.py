@@ -117,6 +117,8 @@ def _keep_names_that_could_clash(records: list[dict[str, Any]]) -> None:
     Keras before 3.12 reads no names of ops that have arguments of their own, and numbers them anew.
     """
     unnamed = {r["name"]: r for r in records if is_op(r) and "name" not in r["config"]}
+    if not unnamed:
+        return
     taken = {re.sub(r"_\d+$", "", r["name"]) for r in records if r["name"] not in unnamed}
     for record in unnamed.values():
         if to_snake_case(record["class_name"]) in taken:

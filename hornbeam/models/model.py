@@ -298,7 +298,8 @@ class Model(OldModel, Trainer, Layer):
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture (no weights) as JSON; `models.model_from_json` reads it."""
-        return json.dumps(serialize_for_file(self), **kwargs)
+        # (what has been walked through to its ends holds no circles: to look for them takes a fifth)
+        return json.dumps(serialize_for_file(self), **{"check_circular": False, **kwargs})
 
     def save(
         self, filepath: Any, overwrite: bool = True, zipped: bool | None = None, **kwargs: Any

@@ -8,6 +8,7 @@ Nothing is imported, looked up by path or executed because a file says so.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -80,6 +81,7 @@ def builtin(module: str) -> Callable[[T], T]:
     return register
 
 
+@functools.lru_cache(256)
 def _area(module: str) -> str:
     parts = [part for part in module.split(".") if part != "src"]
     known = [part for part in parts[1:] if part in PACKAGES]  # `keras.backend.x.optimizers` is one
@@ -281,7 +283,7 @@ def serialize_keras_object(obj: Any) -> Any:
             for key, value in obj.items()
         }
     if isinstance(obj, (list, tuple)):
-        items = [serialize_keras_object(item) for item in obj]
+        items = [item if type(item) in _PLAIN else serialize_keras_object(item) for item in obj]
         return tuple(items) if isinstance(obj, tuple) else items
     if hasattr(obj, "get_config") and not inspect.isclass(obj):
         return _serialize_instance(obj)
