@@ -245,11 +245,16 @@ def matmul(x: Array, y: Array) -> Array:
 
 
 def is_bias(x: Any, y: Any) -> bool:
-    """Whether `y` is a bias of the many rows of `x`, for which there is a kernel."""
+    """Whether `y` is a bias of the many rows of `x`; axes of size 1 may come before its own."""
     if not (isinstance(x, tf.Tensor) and isinstance(y, tf.Tensor) and x.dtype is y.dtype):
         return False
-    large = x.dtype.is_floating and (x.shape.num_elements() or 0) >= MANY
-    return large and y.shape.rank == 1 < x.shape.rank and x.shape[-1] == y.shape[0]
+    if not x.dtype.is_floating or (x.shape.num_elements() or 0) < MANY or not y.shape.rank:
+        return False
+    own = list(y.shape)
+    while own and own[0] == 1:
+        own.pop(0)
+    fits = 0 < len(own) < x.shape.rank >= y.shape.rank
+    return bool(fits and x.shape.as_list()[-len(own) :] == own)
 
 
 MANY = 2**17
@@ -265,7 +270,7 @@ def plus_bias(x: Array, bias: Array) -> Any:
     """
 
     def gradient(upstream: Array) -> Any:
-        rows = tf.reshape(upstream, [-1, bias.shape[0]])
+        rows = tf.reshape(upstream, [-1, bias.shape.num_elements()])
         total = raw.MatMul(a=tf.ones([1, rows.shape[0]], rows.dtype), b=rows)
         return upstream, tf.reshape(total, bias.shape)
 

@@ -42,16 +42,24 @@ def test_gelu(approximate):
         np.testing.assert_allclose(one, other, atol=1e-5)
 
 
-def test_a_bias_is_added_to_many_rows():
-    backend, x, bias = get("tensorflow"), drawn(ROWS, WIDTH), drawn(WIDTH)
+@pytest.mark.parametrize("shape", [(300,), (1, 300), (1, 1, 300), (4, 300), (1, 4, 300)])
+def test_a_bias_is_added_to_many_rows(shape):
+    backend, x, bias = get("tensorflow"), drawn(ROWS // 4, 4, WIDTH), drawn(*shape)
     assert tensorflow_arrays.is_bias(x, bias)
-    assert not tensorflow_arrays.is_bias(x[:4], bias)
-    assert not tensorflow_arrays.is_bias(x, bias[None])
     for run in (with_gradient, backend.compile(lambda *args: with_gradient(*args))):
         found = run(backend.add, x, bias)
         expected = with_gradient(tf.add, x, bias)
         for one, other in zip(found, expected, strict=True):
             np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_what_is_no_bias():
+    x = drawn(ROWS, WIDTH)
+    others = [x, x[:, :1], drawn(WIDTH, 1), drawn(1), drawn(), drawn(1, 1, WIDTH), x[0, 0], 1.0]
+    assert not any(tensorflow_arrays.is_bias(x, other) for other in others)
+    assert not tensorflow_arrays.is_bias(x[:4], x[0])  # few rows
+    assert not tensorflow_arrays.is_bias(tf.cast(x, "int32"), tf.cast(x[0], "int32"))
+    assert not tensorflow_arrays.is_bias(x, tf.cast(x[0], "float64"))
 
 
 @pytest.mark.parametrize(
