@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from hornbeam import tree
 from hornbeam.backends.protocol import Backend
 from hornbeam.layers.stateful import attributes_version
@@ -22,6 +24,9 @@ from hornbeam.variables import Variable, pure
 
 AFTER = 16
 """Recording takes some milliseconds; a step that is taken less often does not repay them."""
+
+KINDS = 32
+"""So many kinds of batches are told apart; of more, texts of any length say, none comes often."""
 
 _OWN = frozenset({*sys.stdlib_module_names, "hornbeam", "numpy", "optree"})
 """Packages whose code does the same each time."""
@@ -66,8 +71,10 @@ class Replays:
             self._version = attributes_version()
             self._seen, self._replays = {}, {}
         leaves, spec = tree.flatten(data), tree.structure_of(data)
-        key = (spec, *[_kind(leaf) for leaf in leaves])
+        key = (spec, *map(self._kind, leaves))
         if key not in self._replays:
+            if None in key or (len(self._seen) >= KINDS and key not in self._seen):
+                return written()
             seen = self._seen[key] = self._seen.get(key, 0) + 1
             if seen < AFTER or sys.getprofile() is not None:
                 return written()
@@ -78,10 +85,16 @@ class Replays:
         replay = self._replays[key]
         return written() if replay is None else replay(leaves)
 
+    def _kind(self, leaf: Any) -> Any:
+        """What has to be equal for a recorded step to fit: of arrays, all but the values; else None."""
+        if isinstance(leaf, np.ndarray) or self._backend.is_array(leaf):
+            return type(leaf), leaf.shape, leaf.dtype, getattr(leaf, "device", None)
+        return () if leaf is None else None
+
     def _record(self, spec: Any, leaves: list[Any]) -> Callable[[list[Any]], Any] | None:
         """A function of the leaves of a batch that takes the step; None if there cannot be one."""
         b, variables, count = self._backend, self._variables, len(self._variables)
-        places = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "shape")]
+        places = [i for i, leaf in enumerate(leaves) if leaf is not None]
 
         def measure(inputs: list[Any]) -> Any:
             filled = dict(zip(places, inputs[count:], strict=True))
@@ -107,13 +120,6 @@ class Replays:
             return result
 
         return run
-
-
-def _kind(leaf: Any) -> Any:
-    """What has to be equal in a batch for a recorded step to fit: of arrays, all but the values."""
-    if hasattr(leaf, "shape"):
-        return type(leaf), leaf.shape, leaf.dtype
-    return leaf
 
 
 @contextmanager

@@ -93,7 +93,8 @@ class Trainer(CachedSteps):
             run_eagerly: run steps as they are written, so that a debugger can stop in them.
             steps_per_execution: batches between two calls of batch callbacks.
             jit_compile: whether to compile steps; "auto" means as the engine does it best.  On an engine
-                that has graphs besides compiled code, False means a graph and True compiled code.
+                that has graphs besides compiled code, False means a graph and True compiled code; on one
+                that runs eagerly, False means that small steps are not replayed without their Python.
             auto_scale_loss: whether a float16 model gets a loss-scaling optimizer.
 
         Raises:

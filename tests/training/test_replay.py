@@ -12,7 +12,7 @@ import pytest
 import hornbeam
 from hornbeam import layers, ops
 from hornbeam.backends import registry
-from hornbeam.training.replay import AFTER
+from hornbeam.training.replay import AFTER, KINDS, Parts, Replays
 from tests.engines import ENGINES
 
 EAGER = [name for name in ("torch",) if name in ENGINES]
@@ -126,6 +126,24 @@ def test_batches_of_other_sizes_run_as_written_until_they_have_come_often(engine
     logs = model.train_on_batch(x[:5], y[:5], return_dict=True)
     assert np.isfinite(logs["loss"])
     assert _replayed(model) == 1
+
+
+def test_of_many_kinds_of_batches_only_some_are_counted(engine: str) -> None:
+    model = _made("dense")
+    x, y = _data((4,))
+    for rows in range(1, KINDS + 5):
+        model.train_on_batch(x[:rows], y[:rows])
+    assert len(model._step("train").replays._seen) == KINDS
+
+
+def test_what_is_no_array_is_no_kind_of_batch(engine: str) -> None:
+    calls = []
+    variables = _made("dense").variables
+    replays = Replays(Parts(lambda data: (data, None), print), variables, registry.get(engine))
+    for _ in range(STEPS):
+        replays.take((object(), None), lambda: calls.append(1))
+    assert len(calls) == STEPS
+    assert not replays._seen
 
 
 def test_random_numbers_are_new_ones_in_every_step(engine: str) -> None:
