@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import json
+import math
 import os
 import platform
 import statistics
@@ -83,20 +84,33 @@ def use_clock(name: str) -> None:
     _clock = name
 
 
+TURN = 0.1
+"""Seconds that a turn takes at least: short programs run several times in it, for the first run finds the
+processor's caches as another program has left them."""
+
+
 def stopwatch(program: Program) -> Callable[[], float]:
-    """A function that runs `program` once, while the garbage collector rests, and says what it took."""
+    """A function that runs `program`, while the garbage collector rests, and says what it takes."""
+    times = 1
 
     def timed() -> float:
+        nonlocal times
         now = CLOCKS[_clock]
         gc.collect()
         gc.disable()
         started = now()
-        program()
-        seconds = now() - started
+        for _ in range(times):
+            program()
+        seconds = (now() - started) / times
         gc.enable()
+        times = max(times, min(MOST, math.ceil(TURN / max(seconds, 1e-9))))
         return seconds
 
     return timed
+
+
+MOST = 1000
+"""So many times a program runs within a turn at most."""
 
 
 def in_turns(timed: Sequence[Callable[[], float]], repeats: int) -> list[float]:
