@@ -407,8 +407,7 @@ def _stepwise_epoch(
                 f"{type(model).__name__}.{kind}_step() must return a dict of logs, got "
                 f"{type(logs).__name__}."
             )
-        last = data.num_batches is not None and i + 1 == data.num_batches
-        if hears and ((i + 1) % group == 0 or last):
+        if hears and ((i + 1) % group == 0 or i + 1 == data.num_batches):
             end(i, Logs(logs))
         progress.update(i + 1, logs)
         if run is not None:
