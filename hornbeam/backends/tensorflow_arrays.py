@@ -323,12 +323,11 @@ def _as_matmul(subscripts: str, x: Array, y: Array) -> Array | None:
         flat = [math.prod(sizes_of[a] for a in group) for group in groups[-2:]]
         return tf.reshape(x, [sizes_of[a] for a in together] + flat)
 
-    lies = (
-        of_y.endswith("".join(columns)) and len(columns) > 0
-    )  # whether the columns come last already
-    right = laid_out(y, of_y, together, *((summed, columns) if lies else (columns, summed)))
+    columns_last = bool(columns) and of_y.endswith("".join(columns))
+    parts = (summed, columns) if columns_last else (columns, summed)
+    right = laid_out(y, of_y, together, *parts)
     left = laid_out(x, of_x, together, rows, summed)
-    product = tf.matmul(left, right, transpose_b=not lies)
+    product = tf.matmul(left, right, transpose_b=not columns_last)
     found = [*together, *rows, *columns]
     product = tf.reshape(product, [sizes_of[a] for a in found])
     order = [found.index(a) for a in out]

@@ -150,9 +150,7 @@ def _backward(
     squashed = tf.tanh(cells)
     before = tf.concat([c[None], cells[:-1]], 0)
     slopes = [g * i * (1 - i), before * f * (1 - f), i * (1 - g * g), squashed * o * (1 - o)]
-    of_gates = tf.concat(
-        slopes, -1
-    )  # of each gate's input; where a step is masked they are not used
+    of_gates = tf.concat(slopes, -1)  # of each gate's input; not used where a step is masked
     of_cell = o * (1 - squashed * squashed)
     rows = _rows(length, d_outputs, of_gates, of_cell, f, *valid)
     turned = tf.transpose(kernel)

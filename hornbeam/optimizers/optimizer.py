@@ -109,9 +109,7 @@ class Optimizer(OptimizerState):
         self._undecayed: tuple[set[int], list[str]] = (set(), [])
         self._overwritten: list[Array] = []
         self._shared: dict[str, tuple[Any, Array, Array]] | None = None  # see `_scalars`
-        self._kernel: Callable[..., Any] | None = (
-            None  # `update`, as the engine would rather run it
-        )
+        self._kernel: Callable[..., Any] | None = None  # `update`, as the engine runs it best
         self._iterations = self.add_variable(
             (), "zeros", "int32", aggregation="only_first_replica", name="iteration"
         )

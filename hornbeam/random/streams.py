@@ -38,14 +38,11 @@ def next_seed() -> int:
     global _draws, _source
     with _lock:
         place = (_seed, _draws)
-        source = (
-            _source[1]
-            if _source is not None and _source[0] == place
-            else np.random.Philox(key=_seed, counter=_draws)
-        )
-        words = source.random_raw(
-            4
-        )  # all that one value of the counter gives; the first is the draw
+        if _source is not None and _source[0] == place:
+            source = _source[1]
+        else:
+            source = np.random.Philox(key=_seed, counter=_draws)
+        words = source.random_raw(4)  # all that one value of the counter gives; the first counts
         _draws += 1
         _source = (_seed, _draws), source
     return int(words[0] >> np.uint64(33))
