@@ -21,9 +21,9 @@ from hornbeam.backends import (
     jax_cache,
     jax_linear,
     jax_lists,
-    jax_memory,
     jax_scan,
     jax_windows,
+    memory,
 )
 from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
@@ -172,7 +172,7 @@ class JaxBackend(Backend):
         self, fn: Callable[..., Any], donate: bool = False, jit_compile: bool | str = "auto"
     ) -> Callable[..., Any]:
         if donate and on_cpu():  # a training step
-            jax_memory.keep()
+            memory.keep()
         return _Compiled(fn, donate)
 
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
@@ -564,5 +564,5 @@ def _any_wide(structure: Any) -> bool:
 def make() -> Backend:
     """The backend, for the registry."""
     jax_cache.turn_on()
-    jax_memory.one_heap()
+    memory.one_heap()
     return JaxBackend()

@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 from pytensor.gradient import disconnected_grad
 
 from hornbeam import tree
-from hornbeam.backends import jax_memory, numpy_layers
+from hornbeam.backends import memory, numpy_layers
 from hornbeam.backends import pytensor_arrays as arrays
 from hornbeam.backends import pytensor_graphs as graphs
 from hornbeam.backends import pytensor_layers as layers
@@ -112,7 +112,7 @@ class PyTensorBackend(Backend):
         others used the machine, 31 to 40 and 12 to 24.
         """
         if donate:  # a training step
-            jax_memory.keep()  # it is about the C library, not about JAX
+            memory.keep()
         return graphs.Compiled(fn)
 
     # ---------------------------------------------------------------------------------- control flow

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from hornbeam.backends import jax_memory
+from hornbeam.backends import memory
 
 pytest.importorskip("jax")
 GLIBC = sys.platform == "linux" and platform.libc_ver()[0] == "glibc"
@@ -51,7 +51,7 @@ def test_steps_begin_with_memory_that_is_there() -> None:
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        (jax_memory.VARIABLE, "0"),
+        (memory.VARIABLE, "0"),
         ("MALLOC_ARENA_MAX", "2"),
         ("GLIBC_TUNABLES", "glibc.malloc.hugetlb=1"),
     ],
@@ -60,10 +60,10 @@ def test_what_the_user_has_decided_stays(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
-    assert not jax_memory.one_heap()
-    assert not jax_memory.keep.__wrapped__()
+    assert not memory.one_heap()
+    assert not memory.keep.__wrapped__()
 
 
 def test_other_systems_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not jax_memory.one_heap()
+    assert not memory.one_heap()
