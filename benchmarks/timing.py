@@ -85,8 +85,10 @@ def use_clock(name: str) -> None:
 
 
 TURN = 0.1
-"""Seconds that a turn takes at least: short programs run several times in it, for the first of these runs
-finds the processor's caches as another program has left them."""
+"""Seconds that a turn takes at least: short programs run several times in it.
+
+The first of these runs finds the processor's caches as another program has left them.
+"""
 
 
 def stopwatch(program: Program) -> Callable[[], float]:
