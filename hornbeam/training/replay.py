@@ -1,9 +1,10 @@
 """Steps of an engine that runs eagerly, replayed without the Python between its kernels.
 
 A step that has run `AFTER` times with batches of the same shapes and dtypes is recorded by the engine
-(`Backend.recorded`) and replayed from then on, which computes the same, bit for bit.  Only if nothing
-but Hornbeam took part in it: code of others runs in every step, as it is written.  So does all code
-where a debugger is watching, and with ``run_eagerly=True`` or ``jit_compile=False``.
+(`Backend.recorded`) and replayed from then on, which computes the same, bit for bit; the first time,
+what both give is compared.  Only if nothing but Hornbeam took part in it: code of others runs in every
+step, as it is written.  So does all code where a debugger is watching, and with ``run_eagerly=True`` or
+``jit_compile=False``.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class Replays:
         self._backend = backend
         self._version = attributes_version()
         self._seen: dict[Any, int] = {}  # by the kinds of a batch's leaves, as below
-        self._replays: dict[Any, Callable[[list[Any]], Any] | None] = {}
+        self._replays: dict[Any, _Replay | None] = {}
 
     def take(self, data: Any, written: Callable[[], Any]) -> Any:
         """Take the step on `data`.
@@ -80,9 +81,15 @@ class Replays:
                 return written()
             with _watching(self._backend.pip) as strangers:
                 result = written()
-            self._replays[key] = None if strangers else self._record(spec, leaves)
+            if strangers:
+                self._replays[key] = None
+            else:
+                parts, b = self._parts, self._backend
+                self._replays[key] = _Replay(parts, self._variables, b, spec, leaves)
             return result
         replay = self._replays[key]
+        if replay is not None and not replay.agrees(leaves):
+            replay = self._replays[key] = None
         return written() if replay is None else replay(leaves)
 
     def _kind(self, leaf: Any) -> Any:
@@ -91,35 +98,84 @@ class Replays:
             return type(leaf), leaf.shape, leaf.dtype, getattr(leaf, "device", None)
         return () if leaf is None else None
 
-    def _record(self, spec: Any, leaves: list[Any]) -> Callable[[list[Any]], Any] | None:
-        """A function of the leaves of a batch that takes the step; None if there cannot be one."""
-        b, variables, count = self._backend, self._variables, len(self._variables)
-        places = [i for i, leaf in enumerate(leaves) if leaf is not None]
 
-        def measure(inputs: list[Any]) -> Any:
-            filled = dict(zip(places, inputs[count:], strict=True))
-            batch = tree.unflatten(spec, [filled.get(i, leaf) for i, leaf in enumerate(leaves)])
-            result, new = pure(self._parts.measure, variables, inputs[:count], batch)
-            return [(i, n) for i, n in enumerate(new) if n is not inputs[i]], result
+class _Replay:
+    """A recorded step, for batches of one kind.
 
-        arrays = [b.asarray(leaves[i]) for i in places]
-        made = b.recorded(measure, [*[v._value for v in variables], *arrays])
-        if made is None:
-            return None
-        needed, replay = made
-        read = [variables[i] for i in needed if i < count]
-        fed = [places[i - count] for i in needed if i >= count]
+    Args:
+        parts: the step.
+        variables: the boxes that it may read and assign.
+        backend: the engine.
+        spec: the structure of the batches.
+        leaves: the leaves of one of them.
+    """
 
-        def run(leaves: list[Any]) -> Any:
-            assigned, (result, rest) = replay(
-                [*[v._value for v in read], *[b.asarray(leaves[i]) for i in fed]]
-            )
-            for i, value in assigned:
-                variables[i]._set(value)
-            self._parts.finish(rest)
-            return result
+    def __init__(
+        self,
+        parts: Parts,
+        variables: list[Variable],
+        backend: Backend,
+        spec: Any,
+        leaves: list[Any],
+    ) -> None:
+        self._parts, self._variables, self._backend, self._spec = parts, variables, backend, spec
+        self._size = len(leaves)
+        self._places = [i for i, leaf in enumerate(leaves) if leaf is not None]
+        made = backend.recorded(self._measure, self._inputs(leaves))
+        self._run = None if made is None else made[1]
+        needed = [] if made is None else made[0]
+        count = len(variables)
+        self._read = [variables[i] for i in needed if i < count]
+        self._fed = [self._places[i - count] for i in needed if i >= count]
+        self._trusted = False
 
-        return run
+    def __call__(self, leaves: list[Any]) -> Any:
+        """Take the step."""
+        assigned, (result, rest) = self._repeated(leaves)
+        for i, value in assigned:
+            self._variables[i]._set(value)
+        self._parts.finish(rest)
+        return result
+
+    def agrees(self, leaves: list[Any]) -> bool:
+        """Whether there is one, and it gave what the step gives, when it was first asked for.
+
+        What is constant by mistake shows then, for nothing is as it was when the step was recorded.
+        """
+        if self._run is not None and not self._trusted:
+            found = self._repeated(leaves), self._measure(self._inputs(leaves))
+            self._trusted = self._equal(*map(tree.flatten, found))
+        return self._trusted
+
+    def _repeated(self, leaves: list[Any]) -> Any:
+        assert self._run is not None
+        b = self._backend
+        return self._run(
+            [*[v._value for v in self._read], *[b.asarray(leaves[i]) for i in self._fed]]
+        )
+
+    def _inputs(self, leaves: list[Any]) -> list[Any]:
+        b = self._backend
+        values = [b.unbox(v._value) for v in self._variables]
+        return [*values, *[b.asarray(leaves[i]) for i in self._places]]
+
+    def _measure(self, inputs: list[Any]) -> Any:
+        """(the variables that are assigned, by number, with their values; the result and the rest)."""
+        count = len(self._variables)
+        fed = dict(zip(self._places, inputs[count:], strict=True))
+        batch = tree.unflatten(self._spec, [fed.get(i) for i in range(self._size)])
+        result, new = pure(self._parts.measure, self._variables, inputs[:count], batch)
+        return [(i, n) for i, n in enumerate(new) if n is not inputs[i]], result
+
+    def _equal(self, ours: list[Any], theirs: list[Any]) -> bool:
+        """Whether two lists hold the same bits."""
+        b = self._backend
+        return len(ours) == len(theirs) and all(
+            np.array_equal(b.to_numpy(x), b.to_numpy(y), equal_nan=True)
+            if b.is_array(x) and b.is_array(y)
+            else x == y
+            for x, y in zip(ours, theirs, strict=True)
+        )
 
 
 @contextmanager

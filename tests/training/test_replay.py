@@ -257,6 +257,27 @@ def test_the_learning_rate_is_no_constant(engine: str) -> None:
         np.testing.assert_array_equal(ours, theirs)
 
 
+def test_what_was_recorded_wrongly_is_found_out(
+    engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    b = registry.get(engine)
+    calls = []
+
+    def constant(fn: Any, inputs: list[Any]) -> Any:
+        result = fn(inputs)
+        return [0], lambda values: calls.append(1) or result  # whatever comes
+
+    model = _made("dense")
+    x, y = _data((4,))
+    monkeypatch.setattr(type(b), "recorded", lambda self, fn, inputs: constant(fn, inputs))
+    model.fit(x, y, batch_size=2, verbose=0)
+    eager = _made("dense", run_eagerly=True)
+    eager.fit(x, y, batch_size=2, verbose=0)
+    assert (len(calls), _replayed(model)) == (1, 0)
+    for ours, theirs in zip(model.get_weights(), eager.get_weights(), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def _read_item(x: list[Any]) -> Any:
     return x[0] * x[0].sum().item()
 
