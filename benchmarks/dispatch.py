@@ -12,7 +12,7 @@ import hornbeam
 from benchmarks.timing import Result, Scale, alternate
 
 CALLS = 500
-TURNS = 8  # per repeat: short turns, and many, since a microsecond is easily lost in noise
+TURNS = 2  # per repeat: a microsecond is easily lost in noise
 TARGET = 2e-6  # seconds per call
 
 
