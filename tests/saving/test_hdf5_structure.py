@@ -295,3 +295,10 @@ def test_the_file_that_libhdf5_never_came_back_from():
     with pytest.raises(FileError, match="a heap of texts does not end"):
         model.load_weights(os.path.join(HERE, "hang.weights.h5"))
     assert [w.tolist() for w in model.get_weights()] == before
+
+
+def test_the_file_whose_check_sum_libhdf5_read_before_its_beginning():
+    with H5File(os.path.join(HERE, "part_of_no_bytes.h5"), "x") as file:
+        tensors = file.tensors()
+        with pytest.raises(FileError, match=r"damaged at 'c': a part of it has 0 bytes"):
+            tensors["c"].read()
