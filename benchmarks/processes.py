@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -70,7 +70,8 @@ def _serve(pipe: Connection, source: str, engine: str, clock_name: str) -> None:
     import hornbeam
 
     use_clock(clock_name)
-    program: Any = None
+    answer: float
+    run: Callable[[], float] | None = None
     with hornbeam.use_backend(engine):
         while True:
             try:
@@ -79,10 +80,13 @@ def _serve(pipe: Connection, source: str, engine: str, clock_name: str) -> None:
                 return
             try:
                 if question is None:
-                    answer: float = stopwatch(program)()
+                    assert run is not None, "nothing has been built"
+                    answer = run()
                 else:
-                    program = None  # its memory first
+                    run = None  # the memory of the last program first
                     program, answer = _build(source, question[0], Scale(*question[1]))
+                    run = stopwatch(program)
+                    del program
                 pipe.send((False, answer))
             except Exception:
                 pipe.send((True, traceback.format_exc()))

@@ -67,6 +67,8 @@ def test_programs_take_turns() -> None:
 
 def test_a_program_runs_in_a_process_of_its_own() -> None:
     with Process("hornbeam", "jax") as process:
+        with pytest.raises(RuntimeError, match="nothing has been built"):
+            process.run()
         assert process.build("tiny_fit", TINY) == 16
         assert process.run() > 0
         with pytest.raises(RuntimeError, match="runs hornbeam: (.|\n)*KeyError: 'no_such_case'"):
