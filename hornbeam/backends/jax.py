@@ -29,6 +29,7 @@ from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
 from hornbeam.backends.numpy import native_dtype, to_array
 from hornbeam.backends.protocol import Array, Backend
+from hornbeam.backends.recurrent import lstm_of_states
 from hornbeam.backends.threefry import threefry2x32
 
 NATIVE = """logaddexp tril triu diagonal outer vdot inner tensordot
@@ -417,17 +418,8 @@ class JaxBackend(Backend):
         zero_output_for_mask: bool = False,
     ) -> tuple[Array, Array, Array, Array]:
         """A backward pass that takes the kernel's gradient as one product: 40 % less time."""
-        projected = self.matmul(x, kernel)
-        if bias is not None:
-            projected = self.add(projected, bias)
-        states, c = lstm_states(projected, h, c, recurrent_kernel, mask)
-        if mask is None:
-            return states[-1], states, states[-1], c
-        seen = jnp.cumsum(mask, 0) > 0  # before the first valid step there is no output to repeat
-        shown = mask if zero_output_for_mask else seen
-        outputs = jnp.where(shown[..., None], states, jnp.zeros((), states.dtype))
-        last = jnp.where(seen[-1][..., None], states[-1], jnp.zeros((), states.dtype))
-        return last, outputs, states[-1], c
+        args = (x, h, c, kernel, recurrent_kernel, bias, mask, zero_output_for_mask)
+        return lstm_of_states(self, lstm_states, *args)
 
     # ---------------------------------------------------------------------------------------- random
 

@@ -23,6 +23,7 @@ from hornbeam.backends import (
 from hornbeam.backends.bridges import tensorflow_programs
 from hornbeam.backends.dims import TracedDim
 from hornbeam.backends.protocol import COMPOSITIONS, Array, Backend
+from hornbeam.backends.recurrent import lstm_of_states
 from hornbeam.backends.tensorflow_base import DTYPES, NAMES, sizes
 from hornbeam.errors import InputError
 
@@ -335,20 +336,10 @@ class TensorFlowBackend(Backend):
         """
         known = None not in (*x.shape, *h.shape, *kernel.shape)
         exact = x.dtype is h.dtype is kernel.dtype and x.dtype in (tf.float32, tf.float64)
-        if not (known and exact and tensorflow_compiled.may_use_xla()):
-            args = (x, h, c, kernel, recurrent_kernel, bias, mask, zero_output_for_mask)
-            return COMPOSITIONS["lstm"](self, *args)  # type: ignore[no-any-return]
-        projected = self.matmul(x, kernel)
-        if bias is not None:
-            projected = self.add(projected, bias)
-        states, c = tensorflow_recurrent.lstm_states(projected, h, c, recurrent_kernel, mask)
-        if mask is None:
-            return states[-1], states, states[-1], c
-        seen = tf.cumsum(tf.cast(mask, tf.int32), 0) > 0  # before it there is no output to repeat
-        shown = mask if zero_output_for_mask else seen
-        outputs = tf.where(shown[..., None], states, tf.zeros((), states.dtype))
-        last = tf.where(seen[-1][..., None], states[-1], tf.zeros((), states.dtype))
-        return last, outputs, states[-1], c
+        args = (x, h, c, kernel, recurrent_kernel, bias, mask, zero_output_for_mask)
+        if known and exact and tensorflow_compiled.may_use_xla():
+            return lstm_of_states(self, tensorflow_recurrent.lstm_states, *args)
+        return COMPOSITIONS["lstm"](self, *args)  # type: ignore[no-any-return]
 
     # ---------------------------------------------------------------------------------------- random
 

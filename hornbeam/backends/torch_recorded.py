@@ -4,7 +4,7 @@ PyTorch's tape costs little, but the Python between two kernels takes longer tha
 step of a 2x2 layer takes 520 us as it is written, of which 60 are kernels (torch 2.13, a core).  So the
 calls that reach the kernels, those of the backward pass included, are noted down while the function runs
 once, and become a list of them with numbered places for arguments and results.  The kernels are the
-same, in the same order, and so are the bits; once they are compared.
+same, in the same order, and so are the bits, which are compared once.
 
 A function that reads a value (for a branch, an error) cannot be recorded, nor one whose shapes depend on
 values, nor one that draws from PyTorch's own generator or writes into its arguments.

@@ -27,7 +27,7 @@ from hornbeam.training.data import (
     train_validation_split,
     unpack_x_y_sample_weight,
 )
-from hornbeam.training.data.arrays import _arrays
+from hornbeam.training.data.arrays import as_arrays
 from hornbeam.training.data.tables import SparseRows
 from hornbeam.training.functions import Batches, Function, own_function, run_once
 from hornbeam.training.logs import Logs, to_host
@@ -515,7 +515,7 @@ def predict_on_batch(model: Any, x: Any) -> Any:
     if x is None:
         raise InputError("predict_on_batch() got no data: `x` is None.")
     backend = model._model_backend()
-    x = _arrays(x, "x")
+    x = as_arrays(x, "x")
     if not model._is_prepared("predict"):
         model._check(x, None, None, "predict")
     outputs = run_once(model, "predict", (x, None, None))

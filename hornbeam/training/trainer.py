@@ -662,15 +662,15 @@ class Trainer(CachedSteps):
     def _one_batch(
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any, kind: str
     ) -> tuple[Any, Any, Any]:
-        from hornbeam.training.data.arrays import _arrays, _count_rows
+        from hornbeam.training.data.arrays import _count_rows, as_arrays
 
         if x is None:
             raise InputError(f"{kind}_on_batch() got no data: `x` is None.")
         with registry.use_backend(self._model_backend()):
             x, y, sample_weight = (
-                _arrays(x, "x"),
-                _arrays(y, "y"),
-                _arrays(sample_weight, "sample_weight"),
+                as_arrays(x, "x"),
+                as_arrays(y, "y"),
+                as_arrays(sample_weight, "sample_weight"),
             )
         _count_rows(x, y, sample_weight, f"{kind}_on_batch")
         sample_weight = with_class_weight(y, sample_weight, class_weight)

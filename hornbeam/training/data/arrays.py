@@ -51,9 +51,9 @@ class ArrayData:
             raise InputError(f"`batch_size` must be a positive int, got {batch_size!r}.")
         check_class_weight(class_weight)
         x, y, sample_weight = named_columns(x, y, sample_weight)
-        self.x = _arrays(x, "x", keep_sparse=True)
-        self.y = _arrays(y, "y")
-        weights = _arrays(sample_weight, "sample_weight")
+        self.x = as_arrays(x, "x", keep_sparse=True)
+        self.y = as_arrays(y, "y")
+        weights = as_arrays(sample_weight, "sample_weight")
         self.rows = _count_rows(self.x, self.y, weights, what)
         self.sample_weight = with_class_weight(self.y, weights, class_weight)
         self.batch_size = min(int(batch_size), self.rows)
@@ -145,7 +145,7 @@ def _pick(leaf: Any, rows: Any, first: int, in_order: bool) -> Any:
     return owner.take(leaf, owner.asarray(rows), 0)
 
 
-def _arrays(structure: Any, name: str, keep_sparse: bool = False) -> Any:
+def as_arrays(structure: Any, name: str, keep_sparse: bool = False) -> Any:
     """`structure` with arrays that training can use as its leaves; see `to_array`.
 
     Args:
@@ -211,9 +211,9 @@ def train_validation_split(arrays: Batch, validation_split: float) -> tuple[Batc
         raise InputError(f"`validation_split` must lie between 0 and 1, got {validation_split}.")
     x, y, sample_weight = named_columns(*arrays)
     converted = (
-        _arrays(x, "x", keep_sparse=True),
-        _arrays(y, "y"),
-        _arrays(sample_weight, "sample_weight"),
+        as_arrays(x, "x", keep_sparse=True),
+        as_arrays(y, "y"),
+        as_arrays(sample_weight, "sample_weight"),
     )
     rows = _count_rows(*converted, "fit")
     cut = math.floor(rows * (1.0 - validation_split))

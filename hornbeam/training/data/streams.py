@@ -198,8 +198,8 @@ class StreamData:
 
     def _batch(self, raw: Any) -> Batch:
         x, y, sample_weight = unpack_x_y_sample_weight(raw)
-        x, y = _arrays(x, "x"), _arrays(y, "y")
-        sample_weight = _arrays(sample_weight, "sample_weight")
+        x, y = _batch_arrays(x, "x"), _batch_arrays(y, "y")
+        sample_weight = _batch_arrays(sample_weight, "sample_weight")
         return x, y, with_class_weight(y, sample_weight, self.class_weight)
 
     def on_epoch_end(self) -> None:
@@ -208,7 +208,7 @@ class StreamData:
             self.source.on_epoch_end()
 
 
-def _arrays(part: Any, name: str) -> Any:
+def _batch_arrays(part: Any, name: str) -> Any:
     """A part of a batch with arrays that training can use as its leaves."""
     if part is None or hasattr(part, "shape"):  # mostly; a tree takes 20 us
         return to_array(_host(part), name)
