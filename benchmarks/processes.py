@@ -14,6 +14,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -67,12 +68,10 @@ class Process:
 
 def _serve(pipe: Connection, source: str, engine: str, clock_name: str) -> None:
     """Build and run programs until nobody asks any more."""
-    import hornbeam
-
     use_clock(clock_name)
     answer: float
     run: Callable[[], float] | None = None
-    with hornbeam.use_backend(engine):
+    with _engine_of(source, engine):
         while True:
             try:
                 question = pipe.recv()
@@ -90,6 +89,15 @@ def _serve(pipe: Connection, source: str, engine: str, clock_name: str) -> None:
                 pipe.send((False, answer))
             except Exception:
                 pipe.send((True, traceback.format_exc()))
+
+
+def _engine_of(source: str, engine: str) -> AbstractContextManager[Any]:
+    """Hornbeam on that engine; nothing for others, for it tells engines how to work when they start."""
+    if source != "hornbeam":
+        return nullcontext()
+    import hornbeam
+
+    return hornbeam.use_backend(engine)
 
 
 def _build(source: str, case: str, scale: Scale) -> tuple[Any, int]:

@@ -37,7 +37,7 @@ from hornbeam.training.resume import Run
 FUSED_BYTES = 2 * 2**30
 """Data larger than this is fed batch by batch instead of being put on the device as a whole."""
 SENT_ALONG = 2**20
-"""Bytes; a shorter order of the rows goes with each call, 20 us cheaper than bringing it before."""
+"""Bytes; shorter arrays go with each call, which is 20 us cheaper than bringing them before."""
 
 BATCH_HOOKS = {
     "train": ("on_train_batch_begin", "on_train_batch_end", "on_batch_begin", "on_batch_end"),
@@ -331,12 +331,11 @@ def _fused_epoch(
     spec = tree.structure_of(arrays)
     if data.device_leaves is None:
         data.device_leaves = [
-            None if leaf is None else backend.asarray(leaf) for leaf in tree.flatten(arrays)
+            None if leaf is None else _handy(leaf, backend) for leaf in tree.flatten(arrays)
         ]
-    order = data.order(epoch)
-    numbers = backend.asarray(order) if order.nbytes > SENT_ALONG else order
+    order = _handy(data.order(epoch), backend)
     many = model._fused_steps(kind, spec, data.batch_size)
-    steps = data.rows // data.batch_size
+    steps = data.whole_epoch
     done, logs = _begun(run, epoch)
     patience = 0.1 if progress.live else 1.0  # seconds between two looks at the clock
     chunk = many.quick.get(patience, 1)
@@ -344,7 +343,7 @@ def _fused_epoch(
         began = time.perf_counter()
         stop = None if run is None else run.steps_until_stop()
         until = min(steps, done + chunk, steps if stop is None else done + stop)
-        logs = many(data.device_leaves, numbers, done, until)
+        logs = many(data.device_leaves, order, done, until)
         if run is not None:
             run.after_step(epoch, until, until - done, logs)
         done = until
@@ -354,13 +353,13 @@ def _fused_epoch(
                 chunk *= 4
                 many.quick[patience] = chunk
             progress.update(done, logs)
-    rest = order[steps * data.batch_size :]
-    if len(rest) and done == steps:
-        batch = tree.map_structure(lambda leaf: None if leaf is None else _rows(leaf, rest), arrays)
-        logs = model._step(kind)(batch)
-        if run is not None:
-            run.after_step(epoch, steps + 1, 1, logs)
     return logs
+
+
+def _handy(leaf: Any, backend: Any) -> Any:
+    """`leaf` where the engine has it, unless it is so small that it may go with each call."""
+    alone = not isinstance(leaf, np.ndarray) or leaf.nbytes > SENT_ALONG
+    return backend.asarray(leaf) if alone else leaf
 
 
 def _begun(run: Run | None, epoch: int) -> tuple[int, Any]:
@@ -368,14 +367,6 @@ def _begun(run: Run | None, epoch: int) -> tuple[int, Any]:
     if run is None or not run.cursor.begun or run.cursor.epoch != epoch:
         return 0, {}
     return run.cursor.step, run.cursor.logs
-
-
-def _rows(leaf: Any, rows: Any) -> Any:
-    if isinstance(leaf, np.ndarray):
-        return leaf[rows]
-    owner = owner_of(leaf)
-    assert owner is not None
-    return owner.take(leaf, owner.asarray(rows), 0)
 
 
 def _stepwise_epoch(

@@ -175,7 +175,7 @@ def _on_engine(data: Any, backend: Backend) -> Any:
 
 
 class FusedSteps(_Compiled):
-    """Many steps over data that is on the device, in one compiled loop.
+    """Many steps over data that is on the device, in one compiled loop; the last may have fewer rows.
 
     Args:
         fn: ``fn(batch) -> anything``, the step.
@@ -209,15 +209,24 @@ class FusedSteps(_Compiled):
         b, size = self.backend, self.batch_size
 
         def many(values: list[Any], data: list[Any], order: Any, first: Any, last: Any) -> Any:
-            def body(carry: Any) -> Any:
-                i, state = carry
-                rows = b.slice(order, (i * size,), (size,))
-                batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
-                _, new = pure(self.fn, self.variables, state, batch)
-                return i + 1, new
+            whole, rest = divmod(b.shape(order)[0], size)
 
-            _, values = b.while_loop(lambda carry: carry[0] < last, body, (first, values))
-            result, values = pure(self.finish, self.variables, values)
+            def steps_of(count: int) -> Callable[[Any], Any]:
+                def body(carry: Any) -> Any:
+                    i, state = carry
+                    rows = b.slice(order, (i * size,), (count,))
+                    batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
+                    _, new = pure(self.fn, self.variables, state, batch)
+                    return i + 1, new
+
+                return body
+
+            carry = (first, values)
+            until = b.minimum(last, np.int32(whole)) if rest else last
+            carry = b.while_loop(lambda carry: carry[0] < until, steps_of(size), carry)
+            if rest:  # once or not at all: a loop, for engines treat those alike that a branch would not
+                carry = b.while_loop(lambda carry: carry[0] < last, steps_of(rest), carry)
+            result, values = pure(self.finish, self.variables, carry[1])
             self._keys = list(result)
             return values, result
 
