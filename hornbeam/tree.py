@@ -46,6 +46,15 @@ def flatten(structure: Any) -> list[Any]:
     return optree.tree_leaves(structure, none_is_leaf=True, namespace=NAMESPACE)
 
 
+def flatten_with_spec(structure: Any) -> tuple[list[Any], optree.PyTreeSpec]:
+    """The leaves of `structure`, in order, and its `structure_of`.
+
+    >>> flatten_with_spec([5])[0]
+    [5]
+    """
+    return optree.tree_flatten(structure, none_is_leaf=True, namespace=NAMESPACE)
+
+
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """(path, leaf) pairs; a path is a tuple of keys and indices.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from hornbeam.errors import InputError
@@ -66,3 +66,16 @@ def _reflected(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Trac
 for _name in ("add", "sub", "mul", "floordiv", "mod"):
     setattr(TracedDim, f"__{_name}__", _forward(getattr(operator, _name)))
     setattr(TracedDim, f"__r{_name}__", _reflected(getattr(operator, _name)))
+
+
+def common(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
+    """What two static shapes have in common."""
+    return tuple([m if m == n else None for m, n in zip(first, second, strict=True)])
+
+
+def pattern(x: Any) -> tuple[Any, ...]:
+    """The static shape of an array, with those axes open that will hardly stay: batch and time."""
+    time = x.ndim == 3 or (x.ndim == 2 and x.dtype.kind in "iub")
+    return tuple(
+        n if n == 1 or i > 1 or (i == 1 and not time) else None for i, n in enumerate(x.shape)
+    )

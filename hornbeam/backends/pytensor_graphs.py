@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,11 +15,12 @@ import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
 from pytensor.gradient import NullTypeGradError
 from pytensor.graph.fg import FunctionGraph
+from pytensor.graph.traversal import graph_inputs
 from pytensor.link.vm import VMLinker
 
 from hornbeam import tree
 from hornbeam.backends import pytensor_arrays as arrays
-from hornbeam.backends.dims import TracedDim
+from hornbeam.backends.dims import TracedDim, common, pattern
 from hornbeam.backends.pytensor_host import Host
 from hornbeam.backends.pytensor_kernels import REWRITES, Kernels
 from hornbeam.backends.pytensor_values import PyTensorArray
@@ -26,6 +28,7 @@ from hornbeam.errors import InputError, UnsupportedError
 
 Array = Any
 Variable = Any
+Run = Callable[..., Sequence[Any]]
 
 
 class _Tracing(threading.local):
@@ -84,7 +87,7 @@ def array_of(x: Any) -> PyTensorArray:
 # ------------------------------------------------------------------------------ computing a graph
 
 
-def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Callable[..., list[Any]]:
+def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Run:
     """As `compiled_function`, but ready sooner and slower: nothing is rewritten."""
     graph = FunctionGraph(inputs, outputs)
     Kernels().apply(graph)
@@ -106,9 +109,7 @@ def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Callable[...
     return call
 
 
-def runnable(
-    inputs: list[Variable], outputs: list[Variable], made: dict[Any, Callable[..., list[Any]]]
-) -> Callable[..., list[Any]]:
+def runnable(inputs: list[Variable], outputs: list[Variable], made: dict[Any, Run]) -> Run:
     """A function of NumPy arrays, compiled where the graph around it is; `made`: those made before."""
     key = _tracing.interpreting
     if key not in made:
@@ -131,7 +132,7 @@ def value_and_grad(
         shapes = [x.shape for x in given]
         fn = functools.partial(value_and_grad, fn)
         built = _built(fn, (values,), range(len(given)), given, shapes, interpreted)
-        return _called(built, given, given)  # type: ignore[no-any-return]
+        return _called(built, given)  # type: ignore[no-any-return]
     inputs = [pt.tensor_copy(variable_of(value)) for value in values]
     with tracing():
         result, aux = fn([PyTensorArray(x) for x in inputs])
@@ -210,28 +211,32 @@ def custom_gradient(fn: Callable[..., Any]) -> Callable[..., Any]:
 # ------------------------------------------------------------------------------------ compilation
 
 
-def default_mode() -> Any:
-    """How functions are compiled: in PyTensor's mode if the user has set one, else by NumPy's kernels.
+def compiled_function(inputs: list[Variable], outputs: list[Variable], numba: bool = False) -> Run:
+    """A function of NumPy arrays, in PyTensor's mode if the user has set one.
 
     Setting ``pytensor.config.mode`` (``PYTENSOR_FLAGS=mode=NUMBA``, or "C", "FAST_RUN") or its linker
-    chooses another: None here.
+    chooses that.
+
+    Args:
+        inputs: what it takes.
+        outputs: what it returns.
+        numba: whether kernels are compiled, and fused, by Numba, which takes seconds or minutes.  Else
+            NumPy's are called one by one.
     """
     chosen = pytensor.config.mode != "Mode" or pytensor.config.linker != "auto"
-    return None if chosen else _MODE
+    mode = None if chosen else "NUMBA" if numba else _MODE
+    with tracing(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Numba will use object mode")  # for nodes of `Host`
+        function = pytensor.function(
+            inputs, outputs, mode=mode, on_unused_input="ignore", accept_inplace=True
+        )
+    function.trust_input = True
+    # Numba's own function takes 7 us where PyTensor's takes 17
+    return getattr(function.vm, "jit_fn", function)  # type: ignore[no-any-return]
 
 
 _LINKER = VMLinker(use_cloop=False, c_thunks=False)
 _MODE = Mode(linker=_LINKER, optimizer=REWRITES)
-
-
-def compiled_function(inputs: list[Variable], outputs: list[Variable]) -> Callable[..., list[Any]]:
-    """A function of NumPy arrays."""
-    with tracing():
-        function = pytensor.function(
-            inputs, outputs, mode=default_mode(), on_unused_input="ignore", accept_inplace=True
-        )
-    function.trust_input = True
-    return function  # type: ignore[no-any-return]
 
 
 class Compiled:
@@ -244,57 +249,71 @@ class Compiled:
 
     Args:
         fn: the function.
+        numba: see `compiled_function`.
     """
 
-    def __init__(self, fn: Callable[..., Any]) -> None:
+    def __init__(self, fn: Callable[..., Any], numba: bool = False) -> None:
         self.fn = fn
+        self.make = functools.partial(compiled_function, numba=numba)
         self._entries: dict[Any, _Entry] = {}
+        self._ready: dict[Any, Any] = {}
         self._count = 0
 
     def __call__(self, *args: Any) -> Any:
-        leaves = tree.flatten(args)
-        fixed = len(tree.flatten(args[0])) if len(args) > 1 else 0
-        inputs: list[Any] = []
-        key: list[Any] = [tree.structure_of(args), fixed]
-        for leaf in leaves:
-            kind = type(leaf)
-            if kind is PyTensorArray:
-                value = leaf.value
-                if type(value) is not np.ndarray:
-                    return self.fn(*args)
-            elif kind is np.ndarray:
-                value = leaf
-            elif isinstance(leaf, (np.generic, int, float, complex)):
-                value = np.asarray(arrays.NUMPY.asarray(leaf))
-            else:
-                key.append(leaf)
-                inputs.append(leaf)
-                continue
-            key.append((value.dtype, tuple([n == 1 for n in value.shape])))
-            inputs.append(value)
-        entry = self._entries.get(tuple(key))
-        if entry is None:
-            entry = self._entries[tuple(key)] = _Entry(self, args, inputs, fixed)
-        return entry(args, inputs)
+        leaves, spec = tree.flatten_with_spec(args)
+        inputs = [x.value if type(x) is PyTensorArray else _number(x) for x in leaves]
+        key = (spec, *[(x.dtype, x.shape) if type(x) is np.ndarray else x for x in inputs])
+        ready = self._ready.get(key)
+        if ready is None:
+            if any(arrays.is_variable(x) for x in inputs):
+                return self.fn(*args)
+            if len(self._ready) >= REMEMBERED:
+                self._ready.clear()
+            ready = self._ready[key] = self._found(spec, args, inputs)
+        return _called(ready, inputs)
+
+    def _found(self, spec: Any, args: Any, inputs: list[Any]) -> Any:
+        """What is compiled for these, see `_built`."""
+        kinds = [
+            (x.dtype, tuple([n == 1 for n in x.shape])) if type(x) is np.ndarray else x
+            for x in inputs
+        ]
+        key = (spec, *kinds)
+        if key not in self._entries:
+            fixed = len(tree.flatten(args[0])) if len(args) > 1 else 0
+            self._entries[key] = _Entry(self, inputs, fixed)
+        return self._entries[key].built(args, inputs)
 
     def compilations(self) -> int:
         """How many functions have been compiled so far."""
         return self._count
 
 
+REMEMBERED = 1000
+"""Signatures, of which it is known at once what is compiled for them."""
+
+
+def _number(leaf: Any) -> Any:
+    """`leaf`, a number as an array."""
+    if isinstance(leaf, (np.generic, int, float, complex)):
+        return np.asarray(arrays.NUMPY.asarray(leaf))
+    return leaf
+
+
 class _Entry:
     """What has been compiled for one structure and dtypes."""
 
-    def __init__(self, owner: Compiled, args: Any, inputs: list[Any], fixed: int) -> None:
+    def __init__(self, owner: Compiled, inputs: list[Any], fixed: int) -> None:
         self.owner = owner
         self.places = [i for i, x in enumerate(inputs) if type(x) is np.ndarray]
         self.patterns = tuple(
-            inputs[i].shape if i < fixed else _pattern(inputs[i]) for i in self.places
+            inputs[i].shape if i < fixed else pattern(inputs[i]) for i in self.places
         )
         self.exact = False
         self.found: dict[Any, Any] = {}
 
-    def __call__(self, args: Any, inputs: list[Any]) -> Any:
+    def built(self, args: Any, inputs: list[Any]) -> Any:
+        """What is compiled for arrays of these shapes, see `_built`."""
         given = [inputs[i] for i in self.places]
         shapes = tuple([x.shape for x in given])
         if not self.exact:
@@ -302,21 +321,16 @@ class _Entry:
             self.patterns = tuple([p if p == s else common(p, s) for p, s in pairs])
         key = shapes if self.exact else self.patterns
         if key not in self.found:
-            make = compiled_function
+            fn, make = self.owner.fn, self.owner.make
             try:
-                self.found[key] = _built(self.owner.fn, args, self.places, given, key, make)
+                self.found[key] = _built(fn, args, self.places, given, key, make)
             except Exception:
                 if self.exact:
                     raise
                 self.exact = True  # if it is not for the open sizes, it comes again, and is told
-                return self(args, inputs)
+                return self.built(args, inputs)
             self.owner._count += 1
-        return _called(self.found[key], inputs, given)
-
-
-def common(first: Sequence[Any], second: Sequence[Any]) -> tuple[Any, ...]:
-    """What two static shapes have in common."""
-    return tuple([m if m == n else None for m, n in zip(first, second, strict=True)])
+        return self.found[key]
 
 
 def _built(
@@ -327,7 +341,7 @@ def _built(
     patterns: Any,
     make: Callable[..., Any],
 ) -> Any:
-    """(function, structure of the result, what is known of its leaves already)."""
+    """(function, what of the inputs it takes, structure of the result, what is known of its leaves)."""
     variables = [
         pt.tensor(dtype=x.dtype.name, shape=p) for x, p in zip(given, patterns, strict=True)
     ]
@@ -347,14 +361,16 @@ def _built(
         else:
             plan.append(("output", len(outputs)))
             outputs.append(leaf.value)
-    return make(variables, outputs), tree.structure_of(out), plan
+    seen = set(graph_inputs(outputs))
+    used = [x for x in variables if x in seen]
+    return make(used, outputs), [position[x] for x in used], tree.structure_of(out), plan
 
 
-def _called(built: Any, inputs: list[Any], given: list[Any]) -> Any:
+def _called(built: Any, inputs: list[Any]) -> Any:
     """The result of a function of `_built`."""
-    function, spec, plan = built
+    function, used, spec, plan = built
     with np.errstate(all="ignore"):
-        values = function(*given)
+        values = function(*[inputs[i] for i in used])
     leaves = []
     for what, where in plan:
         if what == "output":
@@ -362,11 +378,3 @@ def _called(built: Any, inputs: list[Any], given: list[Any]) -> Any:
         else:
             leaves.append(where if what == "known" else PyTensorArray(inputs[where]))
     return tree.unflatten(spec, leaves)
-
-
-def _pattern(x: Any) -> tuple[Any, ...]:
-    """Which axes of an array are left open from the start."""
-    time = x.ndim == 3 or (x.ndim == 2 and x.dtype.kind in "iub")
-    return tuple(
-        n if n == 1 or i > 1 or (i == 1 and not time) else None for i, n in enumerate(x.shape)
-    )

@@ -21,7 +21,8 @@ from pytensor.ifelse import ifelse
 from pytensor.tensor.math import Dot
 
 from hornbeam import tree
-from hornbeam.backends.pytensor_graphs import common, like, runnable, tracing, variable_of
+from hornbeam.backends.dims import common
+from hornbeam.backends.pytensor_graphs import like, runnable, tracing, variable_of
 from hornbeam.backends.pytensor_host import Host, is_inexact, static
 from hornbeam.backends.pytensor_values import PyTensorArray
 

@@ -276,3 +276,74 @@ print(sorted({"jax", "torch", "tensorflow"} & set(sys.modules)))
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == "[]"
+
+
+# ------------------------------------------------------------------------------------- with Numba
+
+
+def trained(jit_compile: bool | str) -> tuple[list[float], Any, Any]:
+    """(losses, predictions, weights) of a small model."""
+    hornbeam.utils.set_random_seed(0)
+    model = Sequential(
+        [
+            layers.Input((5,)),
+            layers.Dense(8, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.25),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    loss = "sparse_categorical_crossentropy"
+    model.compile("adam", loss, metrics=["accuracy"], jit_compile=jit_compile)
+    x = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
+    before = [v.value for v in model.variables]
+    copies = [np.array(numpy_of(value)) for value in before]
+    history = model.fit(x, np.arange(50) % 3, epochs=2, batch_size=16, verbose=0)
+    for value, copy in zip(before, copies, strict=True):
+        np.testing.assert_array_equal(numpy_of(value), copy)
+    assert model._step("train")._run.compilations() == 1
+    return history.history["loss"], model.predict(x, verbose=0), model.get_weights()
+
+
+def test_numba_computes_the_same() -> None:
+    written, fused = trained("auto"), trained(True)
+    np.testing.assert_allclose(fused[0], written[0], rtol=1e-5)
+    np.testing.assert_allclose(fused[1], written[1], rtol=1e-4, atol=1e-6)
+    for ours, theirs in zip(fused[2], written[2], strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize("jit_compile", ["auto", True])
+def test_compiled_functions_give_arrays_of_their_own(jit_compile: Any) -> None:
+    def several(w: Any, x: Any) -> Any:
+        return [x, ops.reshape(x, (-1,)), ops.transpose(x), ops.zeros_like(x), x + w]
+
+    compiled = backend().compile(several, jit_compile=jit_compile)
+    x = np.ones((2, 3), np.float32)
+    for _ in range(2):
+        given, *new = compiled(ops.array(np.float32(1)), x)
+        np.testing.assert_array_equal(numpy_of(given), x)
+        np.testing.assert_array_equal(numpy_of(new[2]), np.zeros((2, 3)))
+        for array in new:
+            assert not np.shares_memory(array.value, x)
+            array.value[...] = 7
+    np.testing.assert_array_equal(x, np.ones((2, 3)))
+
+
+def test_what_a_function_does_not_use_may_change() -> None:
+    compiled = backend().compile(lambda w, x, unused: x * w)
+    one = ops.array(np.float32(2))
+    for rows, columns in ((3, 4), (5, 6), (3, 9)):
+        out = compiled(one, np.ones((rows, 2), np.float32), np.ones((columns, 4), np.float32))
+        np.testing.assert_array_equal(numpy_of(out), 2 * np.ones((rows, 2)))
+    assert compiled.compilations() == 1
+
+
+def test_many_signatures_are_forgotten_but_not_compiled_again(monkeypatch: Any) -> None:
+    monkeypatch.setattr("hornbeam.backends.pytensor_graphs.REMEMBERED", 3)
+    compiled = backend().compile(lambda w, x: ops.sum(x) * w)
+    one = ops.array(np.float32(1))
+    for rows in (2, 3, 4, 5, 6, 2, 3):
+        assert float(compiled(one, np.ones((rows, 2), np.float32))) == 2 * rows
+    assert compiled.compilations() == 1
+    assert len(compiled._ready) <= 3
