@@ -533,9 +533,9 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
         if type(self).get_config is Layer.get_config:
             automatic = automatic_config(self, leave_out=self._unsaved)
             named = constructor_parameters(type(self))
-            for hidden in ("autocast", *SHAPE_ARGUMENTS):
+            for hidden in _UNSAVED_OTHERS.intersection(automatic):
                 if hidden not in named:
-                    automatic.pop(hidden, None)
+                    del automatic[hidden]
             for hidden in self._unsaved:
                 default = named[hidden].default if hidden in named else None
                 value = self.__dict__.get(hidden, default)
@@ -543,8 +543,7 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
                     automatic[hidden] = serialize_keras_object(value)
             for extra in self._also_saved:
                 automatic[extra] = serialize_keras_object(getattr(self, extra))
-            config = {**config, **{k: v for k, v in automatic.items() if k not in config}}
-            config["name"] = self.name
+            return {**config, **automatic, **config}
         return config
 
     @classmethod
@@ -576,6 +575,10 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+_UNSAVED_OTHERS = frozenset({"autocast", *SHAPE_ARGUMENTS})
+"""What may be among the other keyword arguments of a constructor, and is no part of a config."""
 
 
 def _as_called(method: Any) -> bool:

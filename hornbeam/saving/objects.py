@@ -349,30 +349,52 @@ def _is_builtin_function(fn: Any) -> bool:
 
 def _serialize_instance(obj: Any) -> dict[str, Any]:
     kind = type(obj)
-    module = kind.__dict__.get("_keras_module")
-    if module is None:
-        _check_own_config(obj)
-    record: dict[str, Any] = {
-        "module": module,
+    head = _heads.get(kind)
+    if head is None:
+        module = kind.__dict__.get("_keras_module")
+        head = _head(kind, module)
+        if module is None:
+            _check_own_config(obj)
+        else:
+            _heads[kind] = head
+    config = obj.get_config()
+    if not head.plain:
+        config = serialize_keras_object(config)
+    if head.module is not None and not RECENT.keys().isdisjoint(config):
+        # without what older Kerases do not know and that says nothing
+        config = {k: v for k, v in config.items() if k not in RECENT or v != RECENT[k]}
+    record = {
+        "module": head.module,
         "class_name": kind.__name__,
-        "config": _config_of(obj, module),
-        "registered_name": _registered_name(kind, module),
+        "config": config,
+        "registered_name": head.registered_name,
     }
-    for extra in ("get_build_config", "get_compile_config"):
-        config = getattr(obj, extra)() if hasattr(kind, extra) else None
+    for method in head.further:
+        config = getattr(obj, method)()
         if config is not None:
-            record[extra.removeprefix("get_")] = serialize_keras_object(config)
+            record[method.removeprefix("get_")] = serialize_keras_object(config)
     return record
 
 
-def _config_of(obj: Any, module: str | None) -> Any:
-    """The config; of built-in classes without what older Kerases do not know and that says nothing."""
-    config = obj.get_config()
-    if not hasattr(type(obj).get_config, "is_plain"):
-        config = serialize_keras_object(config)
-    if module is None:
-        return config
-    return {k: v for k, v in config.items() if k not in RECENT or v != RECENT[k]}
+class _Head(NamedTuple):
+    """What records of all objects of a class have in common."""
+
+    module: str | None
+    registered_name: str | None
+    plain: bool
+    """Whether what ``get_config`` returns need not be looked through again."""
+    further: tuple[str, ...]
+    """The methods that have more to say."""
+
+
+def _head(kind: Any, module: str | None) -> _Head:
+    further = [name for name in ("get_build_config", "get_compile_config") if hasattr(kind, name)]
+    plain = hasattr(kind.get_config, "is_plain")
+    return _Head(module, _registered_name(kind, module), plain, tuple(further))
+
+
+_heads: dict[type, _Head] = {}
+"""Of built-in classes; what a user's class is registered as may change."""
 
 
 def makes_plain(get_config: T) -> T:
@@ -609,7 +631,7 @@ def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[
         return {}
     args, kwargs = obj._arguments
     parameters, defaults, rest, takes_others = constructor_of(kind)
-    given = {**dict(zip(parameters, args, strict=False)), **kwargs}
+    given = {**dict(zip(parameters, args, strict=False)), **kwargs} if args else kwargs
     config: dict[str, Any] = {}
     for name, default in defaults.items():
         if (own or name in given) and name not in leave_out:
