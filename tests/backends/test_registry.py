@@ -110,3 +110,27 @@ def test_models_stay_where_they_were_built():
         model = hornbeam.Sequential([hornbeam.Input((2,)), hornbeam.layers.Dense(1)])
     assert isinstance(model(np.ones((1, 2))), np.ndarray)
     assert model.weights[0].backend.name == "numpy"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_rests_while_an_engine_is_imported(enabled, monkeypatch):
+    import gc
+    from types import SimpleNamespace
+
+    seen = []
+
+    def imported(module):
+        seen.append(gc.isenabled())
+        raise ImportError(module)
+
+    monkeypatch.setattr(registry, "importlib", SimpleNamespace(
+        util=registry.importlib.util, import_module=imported))  # fmt: skip
+    before = gc.isenabled()
+    try:
+        (gc.enable if enabled else gc.disable)()
+        with pytest.raises(ImportError, match=r"hornbeam\.backends\.numpy"):
+            registry._make("numpy")
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if before else gc.disable)()
+    assert seen == [False]
