@@ -2,9 +2,9 @@
 
 XLA asks the C library for the memory of a step's intermediate values, and frees it after each step; so
 do PyTorch's kernels, and NumPy's, which PyTensor calls.  glibc takes pieces of that size from the system
-and gives them back, so every step begins with memory that the system has to clear, page by page: with JAX
-18,000 page faults in a step of a small convolutional network, which take 30 of its 120 ms of CPU time (2
-cores), and 10,000 in one of an LSTM, 14 of 65 ms.
+and gives them back, so every step begins with memory that the system has to clear, page by page: with
+JAX 18,000 page faults in a step of a small convolutional network, which take 30 of its 120 ms of CPU
+time (2 cores), and 10,000 in one of an LSTM, 14 of 65 ms.
 
 So, where glibc is, JAX's threads share one heap, and from the first training step on that heap is used
 for pieces of any size and keeps up to `KEPT` bytes that are free at its end.  ``HORNBEAM_KEEP_MEMORY=0``

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -10,7 +13,7 @@ import pytest
 import hornbeam
 from hornbeam import activations, ops
 from hornbeam.backends import registry
-from hornbeam.backends.jax import ONE_CALL
+from hornbeam.backends.jax import ASYNC, ONE_CALL
 from hornbeam.backends.protocol import COMPOSITIONS
 from hornbeam.layers.core.dense import affine
 
@@ -86,3 +89,20 @@ def test_integers_are_promoted_and_not_taken_for_floats() -> None:
     layer = hornbeam.layers.Dense(2, kernel_initializer="ones", bias_initializer="ones")
     y = layer(np.full((3, 4), 2, "int32"))
     assert (np.asarray(y).tolist(), str(y.dtype)) == ([[9.0, 9.0]] * 3, "float32")
+
+
+def test_the_environment_may_ask_for_the_thread_that_asks() -> None:
+    program = """
+import jax, sys
+from hornbeam.backends import registry
+b = registry.get("jax")
+work = jax.jit(lambda x: jax.lax.fori_loop(0, 300, lambda i, x: jax.numpy.tanh(x @ x), x))
+work(b.ones((300, 300), 'float32')).block_until_ready()
+print(work(b.ones((300, 300), 'float32')).is_ready())
+"""
+    for value, ready in (("0", {"True"}), ("", {"True", "False"})):
+        environment = {**os.environ, ASYNC: value, "JAX_PLATFORMS": "cpu"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+        )
+        assert done.stdout.strip() in ready, done.stderr
