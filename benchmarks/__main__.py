@@ -22,7 +22,8 @@ def main() -> None:
     parser.add_argument("--clock", choices=CLOCKS, default="wall", help="what to time by")
     options = parser.parse_args()
     use_clock(options.clock)
-    os.environ["KERAS_BACKEND"] = options.engine  # before keras is imported, which reads it
+    for variable in ("KERAS_BACKEND", "HORNBEAM_BACKEND"):  # read when the packages are imported
+        os.environ[variable] = options.engine
 
     from benchmarks import beside_keras, deep, dispatch, importing, memory, saving
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib
 import itertools
 import json
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +57,26 @@ def test_dispatch_compares_equal_things(name: str) -> None:
     ours, native = dispatch.cases()[name]
     to_numpy = hornbeam.ops.convert_to_numpy
     assert to_numpy(ours()).tolist() == to_numpy(native()).tolist()
+
+
+def test_both_packages_are_told_the_engine(monkeypatch: Any, tmp_path: Path) -> None:
+    from benchmarks import __main__ as command
+
+    seen: list[str] = []
+    names = ("HORNBEAM_BACKEND", "KERAS_BACKEND")
+
+    def run(*_: Any) -> list[Result]:
+        seen.extend(os.environ[name] for name in names)
+        return []
+
+    for name in names:
+        monkeypatch.setenv(name, "jax")
+    monkeypatch.setattr(memory, "run", run)
+    monkeypatch.setattr(beside_keras, "run", run)
+    words = ["benchmarks", "memory", "--engine", "torch", "--json", str(tmp_path / "x.json")]
+    monkeypatch.setattr(sys, "argv", words)
+    command.main()
+    assert seen == ["torch"] * 4
 
 
 def test_programs_take_turns() -> None:
