@@ -141,7 +141,7 @@ class TensorFlowBackend(Backend):
 
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         def with_gradient(*args: Any) -> Any:
-            leaves, spec = tree.flatten(args), tree.structure_of(args)
+            leaves, spec = tree.flatten_with_spec(args)
             places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, tf.Tensor)]
             outputs: list[Any] = []
 

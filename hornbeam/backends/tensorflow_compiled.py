@@ -94,7 +94,7 @@ class Compiled:
     def __call__(self, *args: Any) -> Any:
         inputs: list[Any] = []
         statics: list[Any] = []
-        leaves = tree.flatten(args)
+        leaves, spec = tree.flatten_with_spec(args)
         for leaf in leaves:
             if isinstance(leaf, tf.Tensor):
                 inputs.append(leaf)
@@ -106,7 +106,7 @@ class Compiled:
                 statics.append(TENSOR)
             else:
                 statics.append(leaf)
-        key = (tree.structure_of(args), *statics)
+        key = (spec, *statics)
         found = self._functions.get(key)
         if found is None:
             found = self._functions[key] = _Function(self, args, leaves, statics)
@@ -201,7 +201,7 @@ def _overwritten(state: Any, new: Any) -> Any:
 
 def apart(nest: Any) -> tuple[list[Array], Callable[[Any], Any]]:
     """(the arrays in `nest`, a function that puts others in their places); None stays None."""
-    leaves, spec = tree.flatten(nest), tree.structure_of(nest)
+    leaves, spec = tree.flatten_with_spec(nest)
     missing = [leaf is None for leaf in leaves]
 
     def joined(tensors: Any) -> Any:

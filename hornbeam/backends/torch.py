@@ -211,7 +211,7 @@ class TorchBackend(Backend):
 
     def custom_gradient(self, fn: Callable[..., Any]) -> Callable[..., Any]:
         def with_gradient(*args: Any) -> Any:
-            leaves, spec = tree.flatten(args), tree.structure_of(args)
+            leaves, spec = tree.flatten_with_spec(args)
             box: list[Any] = []
             out = _CustomGradient.apply(fn, spec, box, *leaves)  # type: ignore[no-untyped-call]
             return tree.unflatten(box[0], list(out))

@@ -146,7 +146,7 @@ def recorded(
             result = fn(given)
     finally:
         _running.tape = None
-    leaves, spec = tree.flatten(result), tree.structure_of(result)
+    leaves, spec = tree.flatten_with_spec(result)
     places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, torch.Tensor)]
     outputs = [leaves[i] for i in places]
     calls = needed_for(tape.calls, outputs)

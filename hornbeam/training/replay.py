@@ -71,7 +71,7 @@ class Replays:
         if self._version != attributes_version():
             self._version = attributes_version()
             self._seen, self._replays = {}, {}
-        leaves, spec = tree.flatten(data), tree.structure_of(data)
+        leaves, spec = tree.flatten_with_spec(data)
         key = (spec, *map(self._kind, leaves))
         if key not in self._replays:
             if None in key or (len(self._seen) >= KINDS and key not in self._seen):

@@ -224,9 +224,7 @@ class FusedSteps(_Compiled):
             carry = (first, values)
             until = b.minimum(last, np.int32(whole)) if rest else last
             carry = b.while_loop(lambda carry: carry[0] < until, steps_of(size), carry)
-            if (
-                rest
-            ):  # once or not at all: a loop, for engines treat those alike that a branch would not
+            if rest:  # once or not at all; engines treat state in loops alike, in branches not
                 carry = b.while_loop(lambda carry: carry[0] < last, steps_of(rest), carry)
             result, values = pure(self.finish, self.variables, carry[1])
             self._keys = list(result)

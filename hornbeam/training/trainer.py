@@ -662,7 +662,7 @@ class Trainer(CachedSteps):
     def _one_batch(
         self, x: Any, y: Any, sample_weight: Any, class_weight: Any, kind: str
     ) -> tuple[Any, Any, Any]:
-        from hornbeam.training.data.arrays import _count_rows, as_arrays
+        from hornbeam.training.data.arrays import as_arrays, count_rows
 
         if x is None:
             raise InputError(f"{kind}_on_batch() got no data: `x` is None.")
@@ -672,7 +672,7 @@ class Trainer(CachedSteps):
                 as_arrays(y, "y"),
                 as_arrays(sample_weight, "sample_weight"),
             )
-        _count_rows(x, y, sample_weight, f"{kind}_on_batch")
+        count_rows(x, y, sample_weight, f"{kind}_on_batch")
         sample_weight = with_class_weight(y, sample_weight, class_weight)
         self._check(x, y, sample_weight, kind)
         return x, y, sample_weight

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import hornbeam
+from hornbeam import tree
 from hornbeam.callbacks import Callback, callback
 from hornbeam.errors import InputError
 from hornbeam.training import progress
@@ -83,6 +84,33 @@ def test_listening_to_batches_changes_no_number():
         results.append(model.fit(X, Y, batch_size=4, epochs=3, verbose=0, callbacks=callbacks))
     fused, stepwise = (r.history["loss"] for r in results)
     np.testing.assert_allclose(fused, stepwise, rtol=1e-5)
+
+
+@pytest.mark.parametrize("engine", [e for e in ("jax", "tensorflow") if e in ENGINES])
+@pytest.mark.parametrize("rows", [8, 11])
+def test_a_loop_takes_the_last_and_smaller_batch_along(engine, rows):
+    class Listens(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            assert logs["loss"] >= 0
+
+    x = np.random.default_rng(0).normal(size=(rows, 3)).astype("float32")
+    found = []
+    with hornbeam.use_backend(engine):
+        for callbacks in ([], [Listens()]):
+            hornbeam.utils.set_random_seed(3)
+            model = regression()
+            options = {"batch_size": 4, "epochs": 3, "verbose": 0, "callbacks": callbacks}
+            losses = model.fit(x, x[:, :1], **options).history["loss"]
+            found.append((losses, model.get_weights(), int(model.optimizer.iterations.numpy())))
+            steps = model._step("train")._run.compilations()
+            assert bool(steps) == bool(callbacks), (
+                "one of the two ways was not the one that is meant"
+            )
+    for fused, stepwise in zip(*found, strict=True):
+        tree.map_structure(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), fused, stepwise
+        )
+    assert found[0][2] == 3 * -(-rows // 4)
 
 
 def test_a_seed_repeats_a_run_exactly():

@@ -54,7 +54,7 @@ class ArrayData:
         self.x = as_arrays(x, "x", keep_sparse=True)
         self.y = as_arrays(y, "y")
         weights = as_arrays(sample_weight, "sample_weight")
-        self.rows = _count_rows(self.x, self.y, weights, what)
+        self.rows = count_rows(self.x, self.y, weights, what)
         self.sample_weight = with_class_weight(self.y, weights, class_weight)
         self.batch_size = min(int(batch_size), self.rows)
         self.shuffle = shuffle
@@ -111,8 +111,7 @@ class ArrayData:
         """The batches of an epoch, from `first_step` on."""
         order = self.order(epoch + first_step // self.whole_epoch)
         data = self.arrays()
-        leaves = tree.flatten(data)
-        spec = tree.structure_of(data)
+        leaves, spec = tree.flatten_with_spec(data)
         for step in range(first_step, self.steps):
             place = step % self.whole_epoch
             if place == 0 and step > first_step:
@@ -172,7 +171,15 @@ def as_arrays(structure: Any, name: str, keep_sparse: bool = False) -> Any:
     return tree.pack_sequence_as(structure, made)
 
 
-def _count_rows(x: Any, y: Any, sample_weight: Any, what: str) -> int:
+def count_rows(x: Any, y: Any, sample_weight: Any, what: str) -> int:
+    """How many rows all arrays have; it is an error if they have not the same number.
+
+    Args:
+        x: a nest of arrays, like the two after it; None counts for nothing.
+        y: targets.
+        sample_weight: weights.
+        what: what errors call the method that got them.
+    """
     counts: dict[str, int] = {}
     for name, structure in (("x", x), ("y", y), ("sample_weight", sample_weight)):
         for path, leaf in tree.flatten_with_path(structure) if structure is not None else ():
@@ -215,7 +222,7 @@ def train_validation_split(arrays: Batch, validation_split: float) -> tuple[Batc
         as_arrays(y, "y"),
         as_arrays(sample_weight, "sample_weight"),
     )
-    rows = _count_rows(*converted, "fit")
+    rows = count_rows(*converted, "fit")
     cut = math.floor(rows * (1.0 - validation_split))
     if cut == 0 or cut == rows:
         raise InputError(
