@@ -34,14 +34,15 @@ def main() -> None:
     scale = TINY if options.tiny else FULL
     scale = scale._replace(repeats=options.repeats or scale.repeats)
     results = []
+    with_keras = options.engine not in beside_keras.WITHOUT_KERAS
     of_engines = options.engine == "jax"  # the other themes compare with JAX
-    if options.what in ("", "import") and of_engines:
-        results += importing.run(scale)
+    if options.what in ("", "import"):
+        results += importing.run(scale, options.engine, with_keras)
     if options.what in ("", "dispatch") and of_engines:
         results += dispatch.run(scale)
     if options.what in ("", "deep") and of_engines:
         results += deep.run(scale)
-    if options.what in ("", "memory") and options.engine not in beside_keras.WITHOUT_KERAS:
+    if options.what in ("", "memory") and with_keras:
         results += memory.run(scale, options.engine)
     results += beside_keras.run(scale, options.what, options.engine)
     save(results, options.json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import inspect
 import math
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, suppress
 from contextvars import ContextVar
@@ -20,6 +19,7 @@ from hornbeam import tree
 from hornbeam.backends import (
     einsums,
     jax_cache,
+    jax_host,
     jax_linear,
     jax_lists,
     jax_scan,
@@ -28,7 +28,7 @@ from hornbeam.backends import (
 )
 from hornbeam.backends.jax_recurrent import lstm_states
 from hornbeam.backends.jax_windows import compiler_options, in_own_compilation, is_tracing, on_cpu
-from hornbeam.backends.numpy import native_dtype, to_array
+from hornbeam.backends.numpy import copied, native_dtype, to_array
 from hornbeam.backends.protocol import Array, Backend
 from hornbeam.backends.recurrent import lstm_of_states
 from hornbeam.backends.threefry import threefry2x32
@@ -79,6 +79,8 @@ class JaxBackend(Backend):
         if isinstance(x, (jax.Array, jax.core.Tracer)):
             return x if dtype is None else self.cast(x, dtype)
         array = to_array(x, dtype)
+        if array.nbytes >= jax_host.COPIED_LATER:
+            return self.adopt(copied(array))
         if array.dtype.itemsize < 8:
             return _staged(array)
         with jax.enable_x64(True):
@@ -147,7 +149,7 @@ class JaxBackend(Backend):
         self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
     ) -> tuple[tuple[Array, Any], list[Array]]:
         differentiated = jax.value_and_grad(fn, has_aux=True)
-        if not _any_wide(values):
+        if not _any_wide(tree.flatten(values)):
             return differentiated(values)
         with jax.enable_x64(True):  # the way back runs outside of the ops
             return differentiated(values)
@@ -176,6 +178,9 @@ class JaxBackend(Backend):
         if donate and on_cpu():  # a training step
             memory.keep()
         return _Compiled(fn, donate)
+
+    def handed_over(self, data: Any, takes: float = 0.0) -> Any:
+        return jax_host.handed_over(data, takes)
 
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         """On accelerators always.  On a CPU only for small steps, whose cost is the dispatch.
@@ -453,14 +458,6 @@ class JaxBackend(Backend):
         return jax.random.permutation(_key(key), n).astype(jnp.int32)
 
 
-ASYNC = "HORNBEAM_ASYNC"
-"""Set to 0, JAX computes on a CPU in the thread that asks for it, if no array has been made before.
-
-The way to another thread and back is most of what a small model takes: `predict` on a row 110 us with it
-and 30 without, `train_on_batch` of a 2x2 Dense 400 and 215.  But batches are no longer prepared while
-the one before is computed: from an array of 2 GB 760 us a step, and 585 with it.  JAX 0.10.2 has one
-such setting for the whole process, and none in the environment.
-"""
 _dtype_name = functools.cache(str)
 _in_step: ContextVar[bool] = ContextVar("hornbeam_jax_in_step", default=False)
 """Whether a step is being traced."""
@@ -536,10 +533,10 @@ class _Compiled:
 
     def __call__(self, *args: Any) -> Any:
         if self._wide_state is None:
-            self._wide_state = _any_wide(args[0]) if args else False
+            self._wide_state = _any_wide(tree.flatten(args[:1]))
         if is_tracing():
             return self._inlined(*args)
-        if self._wide_state or _any_wide(args[1:]):
+        if self._wide_state or _any_wide(tree.flatten(args[1:])):
             with jax.enable_x64(True):
                 return self._jitted(*args)
         return self._jitted(*args)
@@ -554,8 +551,8 @@ class _Compiled:
         return int(self._jitted._cache_size())  # type: ignore[attr-defined]
 
 
-def _any_wide(structure: Any) -> bool:
-    for leaf in tree.flatten(structure):  # any() with a generator costs twice as much
+def _any_wide(leaves: list[Any]) -> bool:
+    for leaf in leaves:  # any() with a generator costs twice as much
         dtype = getattr(leaf, "dtype", None)
         if dtype is not None and dtype.itemsize >= 8 and dtype.name != "complex64":
             return True
@@ -564,8 +561,7 @@ def _any_wide(structure: Any) -> bool:
 
 def make() -> Backend:
     """The backend, for the registry."""
-    if os.environ.get(ASYNC) == "0":
-        jax.config.update("jax_cpu_enable_async_dispatch", False)
+    jax_host.compute_here()
     jax_cache.turn_on()
     memory.one_heap()
     return JaxBackend()

@@ -37,19 +37,33 @@ def to_array(x: Any, dtype: str | None = None) -> np.ndarray[Any, Any]:
     return array
 
 
-def empty_array(shape: Sequence[int], dtype: str, zeros: bool = False) -> np.ndarray[Any, Any]:
-    """A new array that begins at a multiple of 64 bytes, which engines can take without a copy.
+ALIGNMENT = 64
+"""Bytes; arrays that begin at a multiple of it can be taken by engines without a copy."""
+
+
+def empty_array(
+    shape: Sequence[int], dtype: Any, zeros: bool = False, aligned: bool = True
+) -> np.ndarray[Any, Any]:
+    """A new array, which engines can take without a copy.
 
     Args:
         shape: its shape.
-        dtype: its dtype, by name.
+        dtype: its dtype, as NumPy has it or by name.
         zeros: whether it holds zeros; a large one takes up memory only where it is written to.
+        aligned: False for an array that engines cannot take so.
     """
-    native = np.dtype(native_dtype(dtype))
+    native = dtype if isinstance(dtype, np.dtype) else np.dtype(native_dtype(dtype))
     size = math.prod(shape) * native.itemsize
-    raw = (np.zeros if zeros else np.empty)(size + 64, np.uint8)
-    start = -raw.ctypes.data % 64
+    raw = (np.zeros if zeros else np.empty)(size + 2 * ALIGNMENT, np.uint8)
+    start = -raw.__array_interface__["data"][0] % ALIGNMENT + (0 if aligned else ALIGNMENT // 2)
     return raw[start : start + size].view(native).reshape(tuple(shape))
+
+
+def copied(x: np.ndarray[Any, Any], aligned: bool = True) -> np.ndarray[Any, Any]:
+    """A copy of an array, which engines can take without another if it is `aligned`."""
+    copy = empty_array(x.shape, x.dtype, aligned=aligned)
+    np.copyto(copy, x)
+    return copy
 
 
 def _holds_arrays(x: Any) -> bool:

@@ -419,6 +419,16 @@ class Backend:
         """
         return fn
 
+    def handed_over(self, data: Any, takes: float = 0.0) -> Any:
+        """`data` for a compiled function, of which the caller may overwrite what it has itself.
+
+        Args:
+            data: a nest of arrays, among them NumPy's.
+            takes: seconds that the function takes; if they are many, it may return before it has
+                computed, so that the caller prepares what comes next meanwhile.
+        """
+        return data
+
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         """Whether many calls of this step are faster as one compiled `while_loop` over them.
 

@@ -53,8 +53,9 @@ class StepFunction:
 
     def _step(self, batch: Any) -> Any:
         data = self.model._one_batch(*unpack_x_y_sample_weight(batch), None, self.kind)
-        with registry.use_backend(self.model._model_backend()):
-            return self.model._step(self.kind)(data)
+        backend = self.model._model_backend()
+        with registry.use_backend(backend):
+            return self.model._step(self.kind)(backend.handed_over(data))
 
 
 class StepFunctions:

@@ -31,6 +31,7 @@ from hornbeam.training.data.arrays import as_arrays
 from hornbeam.training.data.tables import SparseRows
 from hornbeam.training.functions import Batches, Function, own_function, run_once
 from hornbeam.training.logs import Logs, to_host
+from hornbeam.training.pace import paced
 from hornbeam.training.progress import Progress, make_progress
 from hornbeam.training.resume import Run
 
@@ -378,12 +379,12 @@ def _stepwise_epoch(
     epoch: int,
     run: Run | None,
 ) -> Any:
-    step = model._step(kind)
+    in_memory = isinstance(data, ArrayData)
+    step = paced(model, kind, data)
     hears = listens(listeners, kind)
     begin = getattr(listeners, f"on_{kind}_batch_begin")
     end = getattr(listeners, f"on_{kind}_batch_end")
     group = model.steps_per_execution if kind == "train" else 1
-    in_memory = isinstance(data, ArrayData)
     first, logs = _begun(run, epoch)
     if first and model.stop_training:  # as it was when the checkpoint was written
         return logs
@@ -465,7 +466,7 @@ def predict(
     parts: list[list[Any]] = []
     spec = None
     with _running(model, data, "predict"):
-        step = model._step("predict")
+        step = paced(model, "predict", data)
         listeners.on_predict_begin()
         progress.begin_epoch(0)
         with closing(data):

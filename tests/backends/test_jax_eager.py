@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from typing import Any
 
 import numpy as np
@@ -13,7 +10,7 @@ import pytest
 import hornbeam
 from hornbeam import activations, ops
 from hornbeam.backends import registry
-from hornbeam.backends.jax import ASYNC, ONE_CALL
+from hornbeam.backends.jax import ONE_CALL
 from hornbeam.backends.protocol import COMPOSITIONS
 from hornbeam.layers.core.dense import affine
 
@@ -89,18 +86,3 @@ def test_integers_are_promoted_and_not_taken_for_floats() -> None:
     layer = hornbeam.layers.Dense(2, kernel_initializer="ones", bias_initializer="ones")
     y = layer(np.full((3, 4), 2, "int32"))
     assert (np.asarray(y).tolist(), str(y.dtype)) == ([[9.0, 9.0]] * 3, "float32")
-
-
-def test_the_environment_may_ask_for_the_thread_that_asks() -> None:
-    program = """
-import jax, sys
-from hornbeam.backends import registry
-b = registry.get("jax")
-work = jax.jit(lambda x: jax.lax.fori_loop(0, 300, lambda i, x: jax.numpy.tanh(x @ x), x))
-work(b.ones((300, 300), 'float32')).block_until_ready()
-print(work(b.ones((300, 300), 'float32')).is_ready())
-"""
-    environment = {**os.environ, ASYNC: "0", "JAX_PLATFORMS": "cpu"}
-    command = [sys.executable, "-c", program]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment)
-    assert done.stdout.strip() == "True", done.stderr
