@@ -21,7 +21,7 @@ FIRST_OF_ENGINES = {
     "jax": "import jax.numpy as jnp; jnp.zeros((1,))",
     "torch": "import torch; torch.zeros((1,))",
     "tensorflow": "import tensorflow as tf; tf.zeros((1,))",
-    "pytensor": "import pytensor.tensor as pt; pt.zeros((1,)).eval()",
+    "pytensor": "import pytensor.tensor as pt; pt.zeros((1,))",
 }
 KEEP_COMPILED = ("jax", "tensorflow")
 """Engines whose steps are compiled, so that a second process can gain from the first one."""

@@ -14,8 +14,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensor
-from torch.fx.experimental.proxy_tensor import make_fx
-from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
 
 from hornbeam import tree
 from hornbeam.errors import UnsupportedError
@@ -57,6 +55,9 @@ class Compiled:
         self, spec: Any, leaves: list[Any], tensors: list[Array]
     ) -> tuple[Callable[..., Any], Callable[[Any], Any]]:
         """(the compiled graph from tensors to tensors, what makes the result of its outputs)."""
+        from torch.fx.experimental.proxy_tensor import make_fx  # brings SymPy along, in 0.25 s
+        from torch.fx.experimental.symbolic_shapes import GuardOnDataDependentSymNode
+
         shape: list[Any] = []
 
         def flat(*values: Array) -> tuple[Array, ...]:
