@@ -9,6 +9,7 @@ which boxes it assigned (`recording_writes`), and take the new values out again.
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -248,7 +249,7 @@ class Variable:
     @property
     def array(self) -> Array:
         """The array in the box, in the box's own dtype."""
-        return self.backend.read(self._value)
+        return self.backend.read(held((self,))[0] if _lent.away(self) else self._value)
 
     def __hornbeam_array__(self) -> Array:
         return self.value
@@ -362,6 +363,9 @@ class Variable:
     def _set(self, new: Array) -> None:
         log = _written.get()
         if log is None:
+            if _lent.away(self):
+                with _lent.changed:
+                    _lent.wait((self,))
             self._value = self.backend.store(self._value, new)
             return
         if self not in log:
@@ -414,17 +418,88 @@ install_operators(Variable)
 # ------------------------------------------------------------------- boxes <-> pure functions
 
 
+class _Lent:
+    """The variables whose values a thread has taken for a while: to trace with others, or to overwrite.
+
+    Other threads that need one of them (to serve a prediction, say) wait until it is back.
+    """
+
+    def __init__(self) -> None:
+        self.by: dict[int, int] = {}  # id of a variable -> the thread
+        self.begun = 0
+        self.changed = threading.Condition()
+
+    def away(self, variable: Variable) -> bool:
+        """Whether another thread may have `variable`."""
+        return bool(self.by) and self.by.get(id(variable)) != threading.get_ident()
+
+    def wait(self, variables: Sequence[Variable]) -> None:
+        """Wait until no other thread has any of `variables`; `changed` must be held."""
+        if self.by and not self.changed.wait_for(lambda: not self._missing(variables), PATIENCE):
+            raise RuntimeError(
+                f"The variable {self._missing(variables)[0].path!r} is read in one thread, but another "
+                f"one is in the middle of a step that changes it, for {PATIENCE} seconds now. If it "
+                "waits for this thread in turn, read the value before the step and pass it on."
+            )
+
+    def _missing(self, variables: Sequence[Variable]) -> list[Variable]:
+        me = threading.get_ident()
+        return [v for v in variables if self.by.get(id(v), me) != me]
+
+
+PATIENCE = 600
+"""Seconds that a thread waits for a variable that another one has taken."""
+_lent = _Lent()
+
+
+def held(variables: Sequence[Variable]) -> list[Array]:
+    """What the boxes hold, as engines keep it; in a thread that traces, what they hold there."""
+    begun = _lent.begun
+    if not _lent.by:
+        values = [v._value for v in variables]
+        if _lent.begun == begun:
+            return values
+    with _lent.changed:
+        _lent.wait(variables)
+        return [v._value for v in variables]
+
+
+@contextmanager
+def lent(variables: Sequence[Variable]) -> Iterator[None]:
+    """A context in which `variables` are for this thread alone.
+
+    Nothing happens on engines that run steps as they are written: there, what reads variables in the
+    middle of a step may be a thread of the engine's, on behalf of this one.
+    """
+    if not variables or not variables[0].backend.compiled:
+        yield
+        return
+    with _lent.changed:
+        _lent.wait(variables)
+        new = [id(v) for v in variables if id(v) not in _lent.by]
+        _lent.begun += 1
+        _lent.by.update(dict.fromkeys(new, threading.get_ident()))
+    try:
+        yield
+    finally:
+        with _lent.changed:
+            for i in new:
+                del _lent.by[i]
+            _lent.changed.notify_all()
+
+
 @contextmanager
 def swapped(variables: Sequence[Variable], values: Sequence[Array]) -> Iterator[None]:
     """A context in which `variables` hold `values`; afterwards they hold what they held before."""
-    before = [v._value for v in variables]
-    try:
-        for variable, value in zip(variables, values, strict=True):
-            variable._value = value
-        yield
-    finally:
-        for variable, value in zip(variables, before, strict=True):
-            variable._value = value
+    with lent(variables):
+        before = [v._value for v in variables]
+        try:
+            for variable, value in zip(variables, values, strict=True):
+                variable._value = value
+            yield
+        finally:
+            for variable, value in zip(variables, before, strict=True):
+                variable._value = value
 
 
 class Writes:

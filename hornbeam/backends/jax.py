@@ -149,7 +149,7 @@ class JaxBackend(Backend):
         self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
     ) -> tuple[tuple[Array, Any], list[Array]]:
         differentiated = jax.value_and_grad(fn, has_aux=True)
-        if not _any_wide(tree.flatten(values)):
+        if not _any_wide(values):
             return differentiated(values)
         with jax.enable_x64(True):  # the way back runs outside of the ops
             return differentiated(values)
@@ -181,6 +181,9 @@ class JaxBackend(Backend):
 
     def handed_over(self, data: Any, takes: float = 0.0) -> Any:
         return jax_host.handed_over(data, takes)
+
+    def overwritten(self, values: list[Array]) -> bool:
+        return any(isinstance(x, jax.Array) and x.is_deleted() for x in values)
 
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         """On accelerators always.  On a CPU only for small steps, whose cost is the dispatch.
@@ -533,10 +536,10 @@ class _Compiled:
 
     def __call__(self, *args: Any) -> Any:
         if self._wide_state is None:
-            self._wide_state = _any_wide(tree.flatten(args[:1]))
+            self._wide_state = _any_wide(args[0]) if args else False
         if is_tracing():
             return self._inlined(*args)
-        if self._wide_state or _any_wide(tree.flatten(args[1:])):
+        if self._wide_state or _any_wide(args[1:]):
             with jax.enable_x64(True):
                 return self._jitted(*args)
         return self._jitted(*args)
@@ -551,8 +554,8 @@ class _Compiled:
         return int(self._jitted._cache_size())  # type: ignore[attr-defined]
 
 
-def _any_wide(leaves: list[Any]) -> bool:
-    for leaf in leaves:  # any() with a generator costs twice as much
+def _any_wide(structure: Any) -> bool:
+    for leaf in tree.flatten(structure):  # any() with a generator costs twice as much
         dtype = getattr(leaf, "dtype", None)
         if dtype is not None and dtype.itemsize >= 8 and dtype.name != "complex64":
             return True

@@ -429,6 +429,10 @@ class Backend:
         """
         return data
 
+    def overwritten(self, values: list[Array]) -> bool:
+        """Whether the memory of any of `values` has been given to the result of a compiled function."""
+        return False
+
     def worth_fusing(self, compiled: Callable[..., Any], args: tuple[Any, ...]) -> bool:
         """Whether many calls of this step are faster as one compiled `while_loop` over them.
 

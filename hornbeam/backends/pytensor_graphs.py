@@ -258,6 +258,7 @@ class Compiled:
         self._entries: dict[Any, _Entry] = {}
         self._ready: dict[Any, Any] = {}
         self._count = 0
+        self._one_at_a_time = threading.Lock()  # PyTensor's functions keep arguments in themselves
 
     def __call__(self, *args: Any) -> Any:
         leaves, spec = tree.flatten_with_spec(args)
@@ -270,7 +271,8 @@ class Compiled:
             if len(self._ready) >= REMEMBERED:
                 self._ready.clear()
             ready = self._ready[key] = self._found(spec, args, inputs)
-        return _called(ready, inputs)
+        with self._one_at_a_time:
+            return _called(ready, inputs)
 
     def _found(self, spec: Any, args: Any, inputs: list[Any]) -> Any:
         """What is compiled for these, see `_built`."""

@@ -20,7 +20,7 @@ from hornbeam.layers.call_context import CallContext
 from hornbeam.layers.state import Memory, memory
 from hornbeam.random.seed_generator import SeedNotCarried, global_seed_generator
 from hornbeam.training.replay import Replays
-from hornbeam.variables import Variable, pure
+from hornbeam.variables import Variable, held, lent, pure
 
 
 def in_context(fn: Callable[..., Any], model: Any, training: bool) -> Callable[..., Any]:
@@ -41,7 +41,7 @@ def in_context(fn: Callable[..., Any], model: Any, training: bool) -> Callable[.
 
 
 def values_of(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """What the boxes hold, each array once (an engine may reuse the memory of each)."""
+    """What boxes that are lent to this thread hold; each array once, for an engine may overwrite it."""
     values = [variable._value for variable in variables]
     if len({id(value) for value in values}) != len(values):
         seen: set[int] = set()
@@ -133,9 +133,7 @@ class Step(_Compiled):
             return False
         if self._fuse is None:
             self._fuse = self._carrying(
-                lambda: self.backend.worth_fusing(
-                    self._run, ([variable._value for variable in self.variables], peek())
-                )
+                lambda: self.backend.worth_fusing(self._run, (held(self.variables), peek()))
             )
         return bool(self._fuse)
 
@@ -148,10 +146,20 @@ class Step(_Compiled):
                 return self._written(data)
             finally:
                 memory.reset(token)
-        new, result = self._carrying(lambda: self._run(self._values(), data))
-        for i, value in new.items():
-            self.variables[i]._set(value)
+        with lent(self.variables) if self.donate else nullcontext():
+            new, result = self._carrying(lambda: self._ran(data))
+            for i, value in new.items():
+                self.variables[i]._set(value)
         return in_order(result, self._keys)
+
+    def _ran(self, data: Any) -> Any:
+        values = self._values()
+        try:
+            return self._run(values, data)
+        except Exception:
+            if self.donate or not self.backend.overwritten(values):
+                raise
+        return self._ran(data)  # a step of another thread came between
 
     def _written(self, data: Any) -> Any:
         with nullcontext() if self.donate else self.backend.inference():
@@ -160,7 +168,7 @@ class Step(_Compiled):
     def _values(self) -> list[Any]:
         if self.donate:
             return values_of(self.variables, self.backend)
-        return [variable._value for variable in self.variables]
+        return held(self.variables)
 
 
 def in_order(result: Any, keys: list[str] | None) -> Any:
@@ -235,9 +243,10 @@ class FusedSteps(_Compiled):
     def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
         b = self.backend
         bounds = (np.asarray(first, np.int32), np.asarray(last, np.int32))
-        new, result = self._carrying(
-            lambda: self._run(values_of(self.variables, b), data, order, *bounds)
-        )
-        for variable, value in zip(self.variables, new, strict=True):
-            variable._set(value)
+        with lent(self.variables):
+            new, result = self._carrying(
+                lambda: self._run(values_of(self.variables, b), data, order, *bounds)
+            )
+            for variable, value in zip(self.variables, new, strict=True):
+                variable._set(value)
         return in_order(result, self._keys)
