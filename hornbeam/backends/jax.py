@@ -136,6 +136,7 @@ class JaxBackend(Backend):
     def synchronize(self, x: Any) -> None:
         jax.block_until_ready(x)
 
+    donates = True
     pure_functions = True
 
     def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:

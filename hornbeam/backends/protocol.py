@@ -117,6 +117,8 @@ class Backend:
     """Whether `compile` makes anything faster (False: it returns the function itself)."""
     compiles_on_request: ClassVar[bool] = False
     """Whether `compile` compiles with ``jit_compile=True``, although `compiled` is False."""
+    donates: ClassVar[bool] = False
+    """Whether what is compiled with ``donate=True`` takes the memory of arrays that others may hold."""
     graphs: ClassVar[bool] = False
     """Whether `compile` makes something faster of a function even with ``jit_compile=False``."""
     xp: ClassVar[Any] = None

@@ -41,8 +41,8 @@ def in_context(fn: Callable[..., Any], model: Any, training: bool) -> Callable[.
 
 
 def values_of(variables: Sequence[Variable], backend: Backend) -> list[Any]:
-    """What boxes that are lent to this thread hold; each array once, for an engine may overwrite it."""
-    values = [variable._value for variable in variables]
+    """What the boxes hold, each array once (an engine may reuse the memory of each)."""
+    values = held(variables)
     if len({id(value) for value in values}) != len(values):
         seen: set[int] = set()
         for i, value in enumerate(values):
@@ -146,7 +146,7 @@ class Step(_Compiled):
                 return self._written(data)
             finally:
                 memory.reset(token)
-        with lent(self.variables) if self.donate else nullcontext():
+        with lent(self.variables) if self.donate and self.backend.donates else nullcontext():
             new, result = self._carrying(lambda: self._ran(data))
             for i, value in new.items():
                 self.variables[i]._set(value)
@@ -243,7 +243,7 @@ class FusedSteps(_Compiled):
     def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
         b = self.backend
         bounds = (np.asarray(first, np.int32), np.asarray(last, np.int32))
-        with lent(self.variables):
+        with lent(self.variables) if b.donates else nullcontext():
             new, result = self._carrying(
                 lambda: self._run(values_of(self.variables, b), data, order, *bounds)
             )
