@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import hornbeam
-from benchmarks import beside_keras, data_path, deep, dispatch, gpu, memory, programs
+from benchmarks import beside_keras, data_path, deep, dispatch, gpu, importing, memory, programs
 from benchmarks.processes import Process
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
@@ -77,6 +77,29 @@ def test_both_packages_are_told_the_engine(monkeypatch: Any, tmp_path: Path) -> 
     monkeypatch.setattr(sys, "argv", words)
     command.main()
     assert seen == ["torch"] * 4
+
+
+@pytest.mark.parametrize("engine", [*beside_keras.BY_HAND])
+def test_what_is_imported_is_told_the_engine(engine: str, monkeypatch: Any) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def seconds(statement: str, engine: str, cache: str = "0") -> float:
+        seen.append((statement, engine))
+        return 1.0
+
+    monkeypatch.setattr(importing, "seconds", seconds)
+    with_keras = engine not in beside_keras.WITHOUT_KERAS
+    results = importing.run(TINY, engine, with_keras)
+    assert {told for _, told in seen} == {engine}
+    peers = [f"keras on {engine}"] * 2 * with_keras + [engine]
+    peers += [f"keras on {engine}"] * (engine in importing.KEEP_COMPILED)
+    assert [result.peer for result in results] == peers
+
+
+@pytest.mark.parametrize("engine", [name for name in importing.FIRST_OF_ENGINES if name in ENGINES])
+def test_the_first_arrays_are_made(engine: str) -> None:
+    for statement in (importing.FIRST_ARRAY, importing.FIRST_OF_ENGINES[engine]):
+        assert importing.seconds(statement, engine) > 0
 
 
 def test_programs_take_turns() -> None:

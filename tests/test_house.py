@@ -20,7 +20,7 @@ import pytest
 
 import hornbeam
 from hornbeam.backends import protocol, registry
-from tests.engines import IN_WORK
+from tests.engines import ENGINES, IN_WORK
 from tools import lines
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +116,13 @@ def modules_after(program: str) -> set[str]:
 def test_importing_brings_in_no_engine_and_nothing_heavy(what: str) -> None:
     engines = {package for _, package in registry.ENGINES.values()} - {"numpy"}
     assert modules_after(f"import {what}") & {*engines, *ENGINE_WORDS, *LAZY} == set()
+
+
+@pytest.mark.parametrize("engine", sorted({*ENGINES} - {"tensorflow"}))  # it imports Keras itself
+def test_a_first_array_brings_in_nothing_that_is_for_few(engine: str) -> None:
+    """SymPy takes a quarter of a second, and only recording for `torch.compile` needs it."""
+    program = f"import hornbeam\nhornbeam.config.set_backend({engine!r})\nhornbeam.ops.zeros((1,))"
+    assert modules_after(program) & {"sympy", *LAZY} == set()
 
 
 def test_importing_alone_is_quick() -> None:

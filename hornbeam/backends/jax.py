@@ -180,8 +180,8 @@ class JaxBackend(Backend):
             memory.keep()
         return _Compiled(fn, donate)
 
-    def handed_over(self, data: Any, takes: float = 0.0) -> Any:
-        return jax_host.handed_over(data, takes)
+    def handed_over(self, data: Any, takes: float = 0.0, after: Any = None) -> Any:
+        return jax_host.handed_over(data, takes, after)
 
     def overwritten(self, values: list[Array]) -> bool:
         return any(isinstance(x, jax.Array) and x.is_deleted() for x in values)

@@ -57,7 +57,7 @@ def computes_here() -> bool:
     return _told and on_cpu()
 
 
-def handed_over(data: Any, takes: float) -> Any:
+def handed_over(data: Any, takes: float, after: Any) -> Any:
     """See `Backend.handed_over`."""
     leaves, spec = tree.flatten_with_spec(data)
     here = computes_here()
@@ -65,13 +65,20 @@ def handed_over(data: Any, takes: float) -> Any:
     large = [i for i in arrays if leaves[i].nbytes >= COPIED_LATER]
     late = [i for i in large if _read_later(leaves[i])]
     ahead = here and takes > (LONG if late else VERY_LONG)
-    for i in arrays if ahead or not here else late:
+    # what follows a call that still computes waits for it in the other thread, whatever it was given
+    for i in late if here and not ahead and _computed(after) else arrays:
         leaves[i] = copied(leaves[i], aligned=not (ahead and i in large))
     if ahead and arrays and not large:
         first = arrays[0]
         with jax.enable_x64(leaves[first].dtype.itemsize >= 8):
             leaves[first] = _when_it_has_come(leaves[first], _slow())
     return tree.unflatten(spec, leaves)
+
+
+def _computed(result: Any) -> bool:
+    """Whether the call that returned `result` (None: there was none) has computed it."""
+    arrays: list[Any] = [leaf for leaf in tree.flatten(result) if isinstance(leaf, jax.Array)]
+    return result is None or (bool(arrays) and all(array.is_ready() for array in arrays))
 
 
 def _read_later(leaf: Any) -> bool:

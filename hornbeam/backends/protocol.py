@@ -421,13 +421,14 @@ class Backend:
         """
         return fn
 
-    def handed_over(self, data: Any, takes: float = 0.0) -> Any:
+    def handed_over(self, data: Any, takes: float = 0.0, after: Any = None) -> Any:
         """`data` for a compiled function, of which the caller may overwrite what it has itself.
 
         Args:
             data: a nest of arrays, among them NumPy's.
             takes: seconds that the function takes; if they are many, it may return before it has
                 computed, so that the caller prepares what comes next meanwhile.
+            after: what the last call of the function returned, if there was one.
         """
         return data
 

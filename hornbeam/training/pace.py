@@ -26,14 +26,14 @@ class Pace:
         self.backend = backend
         self.takes = 0.0
         self._done = 0
+        self._last: Any = None
 
     def __call__(self, batch: Any) -> Any:
         began = time.perf_counter()
-        result = self.step(self.backend.handed_over(batch, self.takes))
+        result = self.step(self.backend.handed_over(batch, self.takes, self._last))
+        self._last = result
         self._done += 1
-        if (
-            self._done == 2
-        ):  # the first may have been traced and compiled, the others may return early
+        if self._done == 2:  # the first may have been compiled, the others may return early
             self.takes = time.perf_counter() - began
         return result
 

@@ -8,7 +8,7 @@ batch (`Step`) or many times within one compiled loop (`FusedSteps`).
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,10 @@ class _Compiled:
 
     def _compile(self) -> Any:
         raise NotImplementedError
+
+    def _alone(self) -> AbstractContextManager[None]:
+        """Keeps other threads from values whose memory a call takes."""
+        return lent(self.variables) if self.backend.donates else nullcontext()
 
     def _carrying(self, run: Callable[[], Any]) -> Any:
         """``run()``; once more, if it drew from the global seed generator without carrying it."""
@@ -146,7 +150,7 @@ class Step(_Compiled):
                 return self._written(data)
             finally:
                 memory.reset(token)
-        with lent(self.variables) if self.donate and self.backend.donates else nullcontext():
+        with self._alone() if self.donate else nullcontext():
             new, result = self._carrying(lambda: self._ran(data))
             for i, value in new.items():
                 self.variables[i]._set(value)
@@ -243,7 +247,7 @@ class FusedSteps(_Compiled):
     def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
         b = self.backend
         bounds = (np.asarray(first, np.int32), np.asarray(last, np.int32))
-        with lent(self.variables) if b.donates else nullcontext():
+        with self._alone():
             new, result = self._carrying(
                 lambda: self._run(values_of(self.variables, b), data, order, *bounds)
             )

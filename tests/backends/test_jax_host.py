@@ -58,7 +58,7 @@ def test_what_takes_long_returns_before_it_has_computed(shape: tuple[int, ...], 
     x, k = np.ones(shape, dtype), kernel()
 
     def ready(takes: float) -> bool:
-        given = jax_host.handed_over({"x": x, "none": None}, takes)["x"]
+        given = jax_host.handed_over({"x": x, "none": None}, takes, None)["x"]
         assert (given.dtype, given.shape) == (x.dtype, x.shape)
         result = LONG(k, given)
         found = result.is_ready()
@@ -85,7 +85,7 @@ def test_what_is_handed_over_may_be_overwritten_after_the_call(
     seen = []
     for _ in range(3):
         x[...] = 1
-        result = total(kernel(), *jax_host.handed_over([x], takes))
+        result = total(kernel(), *jax_host.handed_over([x], takes, None))
         x[...] = 2
         seen.append(float(result.min()))
     expected = float(LONG(kernel(), np.ones((rows, 8), "float32")).min())

@@ -33,11 +33,11 @@ def same(a, b):
     np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
 
 
-def made(engine):
+def made(engine, units=400):
     with registry.use_backend(engine):
         hornbeam.utils.set_random_seed(0)
         model = hornbeam.Sequential(
-            [hornbeam.Input((WIDTH,)), layers.Dense(400, "tanh"), layers.Dense(1)]
+            [hornbeam.Input((WIDTH,)), layers.Dense(units, "tanh"), layers.Dense(1)]
         )
         model.compile(hornbeam.optimizers.SGD(0.01), "mse")
     return model
@@ -97,9 +97,11 @@ class Recorder:
 
     def __init__(self):
         self.told = []
+        self.after = []
 
-    def handed_over(self, data, takes=0.0):
+    def handed_over(self, data, takes=0.0, after=None):
         self.told.append(takes)
+        self.after.append(after)
         return data
 
 
@@ -109,3 +111,29 @@ def test_the_second_step_tells_how_long_steps_take(monkeypatch):
     paced = pace.Pace(lambda batch: batch + 1, backend)
     assert [paced(i) for i in range(4)] == [1, 2, 3, 4]
     assert backend.told == [0.0, 0.0, 0.5, 0.5]
+    assert backend.after == [None, 1, 2, 3]
+
+
+@pytest.mark.parametrize("engine", TRAINABLE)
+def test_a_batch_that_follows_one_that_is_still_computed(engine, monkeypatch):
+    """Some batches are copied and go ahead, others lie where they can be read at once."""
+    always = property(lambda self: 1e-3, lambda self, value: None)
+    monkeypatch.setattr(pace.Pace, "takes", always, raising=False)
+
+    def alternating(overwritten):
+        rng = np.random.default_rng(0)
+        for i in range(STEPS + 2):
+            x = empty_array((ROWS, WIDTH), "float32", aligned=bool(i % 2))
+            rng.random(out=x, dtype="float32")
+            y = x[:, :1].copy()
+            yield x, y
+            if overwritten:
+                x[...] = y[...] = 7
+
+    results = []
+    for overwritten in (True, False):
+        model = made(engine, units=3000)
+        model.fit(alternating(overwritten), steps_per_epoch=STEPS, verbose=0)
+        results.append(model.get_weights())
+    for a, b in zip(*results, strict=True):
+        same(a, b)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from hornbeam import dtypes, tree
-from hornbeam.backends.numpy import empty_array
+from hornbeam.backends.numpy import rows_of
 from hornbeam.errors import InputError
 from hornbeam.ops.record import owner_of
 from hornbeam.random import streams
@@ -18,13 +18,6 @@ from hornbeam.training.data.tables import SparseRows, is_sparse, named_columns
 from hornbeam.training.data.weights import check_class_weight, with_class_weight
 
 Batch = tuple[Any, Any, Any]
-
-LARGE = 2**16
-"""Bytes; larger batches lie where engines copy them: in another thread, which then goes on to compute.
-
-Where NumPy's memory happens to be aligned, JAX on a CPU reads it at once, in the thread that asks: from
-an array of 2 GB 720 us a step in place of 520, and chance would decide which of the two it is.
-"""
 
 
 class ArrayData:
@@ -145,10 +138,9 @@ def _pick(leaf: Any, rows: Any, first: int, in_order: bool) -> Any:
         return None
     if in_order:
         return leaf[first : first + len(rows)]
-    if isinstance(leaf, np.ndarray) and leaf.nbytes * len(rows) >= LARGE * len(leaf):
-        picked = empty_array((len(rows), *leaf.shape[1:]), leaf.dtype, aligned=False)
-        return leaf.take(rows, 0, out=picked, mode="clip")  # the default mode goes by way of a copy
-    if isinstance(leaf, (np.ndarray, SparseRows)):
+    if isinstance(leaf, np.ndarray):
+        return rows_of(leaf, rows)
+    if isinstance(leaf, SparseRows):
         return leaf[rows]
     owner = owner_of(leaf)
     assert owner is not None
