@@ -1,4 +1,4 @@
-"""Two operations whose gradients JAX would take by a slower way on a CPU.
+"""Operations whose gradients JAX would take by a slower way on a CPU.
 
 Each is a primitive of JAX, so that it can be differentiated both ways and any number of times, and
 mapped.  They are used where Hornbeam compiles (`jax_windows.in_own_compilation`) only.
@@ -24,6 +24,10 @@ Array = Any
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 MANY = 2**17
 """From so many numbers on, a sum over rows is worth a product of matrices."""
+THIN = 32
+"""Kernels of more columns than that are quicker by XLA's way."""
+SOME = 2**14
+"""Matrices of fewer numbers than that take no time either way."""
 
 
 def conv(x: Array, kernel: Array, pads: tuple[tuple[int, int], ...]) -> Array:
@@ -43,6 +47,30 @@ def plus_bias(x: Array, bias: Array) -> Array:
     takes 4.
     """
     return x + _spread_primitive().bind(bias, shape=x.shape, rank=bias.ndim)
+
+
+def matmul(x: Array, kernel: Array) -> Array:
+    """``x @ kernel``, for matrices.
+
+    jaxlib gives products to YNNPACK, but not those of a transposed first matrix, as the gradient of a
+    kernel is one; what it has in their place takes 105 us for a thin one, 128x512 and 512x10.  As the
+    transpose of (10x128 by 128x512), with small copies in front and behind, it takes 22, as NumPy does.
+    The copies are calls: else XLA makes the first product of them.
+    """
+    return _thin_primitive().bind(x, kernel) if is_thin(x, kernel) else jnp.matmul(x, kernel)
+
+
+def is_thin(x: Any, kernel: Any) -> bool:
+    """Whether the gradient of `kernel` is to be taken by way of small transposed copies."""
+    few = kernel.shape[-1]
+    return (
+        x.ndim == kernel.ndim == 2
+        and 1 < few <= THIN
+        and x.dtype == kernel.dtype == jnp.float32
+        and isinstance(x.size, int)  # else a symbol, in an export
+        and x.size >= SOME
+        and x.shape[1] >= 4 * few
+    )
 
 
 def is_bias(x: Any, bias: Any) -> bool:
@@ -105,6 +133,34 @@ def _turn(x: Array) -> Array:
 def _conv_primitive() -> Any:
     made = _primitive("hornbeam_conv", _conv)
     ad.defbilinear(made, _to_input, _to_kernel)
+    return made
+
+
+# -------------------------------------------------------------------------------------------- product
+
+
+def _thin(x: Array, kernel: Array) -> Array:
+    return jnp.matmul(x, kernel)
+
+
+def _thin_to_input(upstream: Array, x: Any, kernel: Array) -> Array:
+    return jnp.matmul(upstream, kernel.T)
+
+
+def _thin_to_kernel(upstream: Array, x: Array, kernel: Any) -> Array:
+    with set_xla_metadata(inlineable="false"):
+        return _flip(jnp.matmul(_flip(upstream), x))
+
+
+@jax.jit
+def _flip(x: Array) -> Array:
+    return x.T
+
+
+@functools.cache
+def _thin_primitive() -> Any:
+    made = _primitive("hornbeam_thin", _thin)
+    ad.defbilinear(made, _thin_to_input, _thin_to_kernel)
     return made
 
 

@@ -20,10 +20,16 @@ def _conv(x: Any, kernel: Any) -> Any:
     )
 
 
+def _product(x: Any, kernel: Any) -> Any:
+    assert jax_linear.is_thin(x, kernel)
+    return jax_linear.matmul(x, kernel)
+
+
 PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[tuple[int, ...]]]] = {
     "conv": (lambda x, k: jax_linear.conv(x, k, PADS), _conv, [(2, 5, 6, 3), (3, 2, 3, 4)]),
     "bias": (jax_linear.plus_bias, lambda x, b: x + b, [(2, 5, 3), (3,)]),
     "bias of two axes": (jax_linear.plus_bias, lambda x, b: x + b, [(4, 5, 3), (5, 3)]),
+    "thin": (_product, lambda x, k: x @ k, [(6, 9), (9, 2)]),
 }
 
 
@@ -45,7 +51,8 @@ def _derivatives(fn: Callable[..., Any], x: Any, w: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("name", PAIRS)
-def test_derivatives(name: str) -> None:
+def test_derivatives(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_linear, "SOME", 1)
     ours, theirs, shapes = PAIRS[name]
     rng = np.random.default_rng(0)
     arrays = [jax.numpy.asarray(rng.standard_normal(s).astype("float32")) for s in shapes]
@@ -67,6 +74,37 @@ def test_large_biases_alone_are_added_so(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros((1, 3)))
     assert not jax_linear.is_bias(zeros((2, 4, 3), "float16"), zeros(3, "float16"))
     assert not jax_linear.is_bias(zeros((2, 4, 3)), 1.0)
+
+
+def test_few_columns_alone_are_multiplied_so() -> None:
+    zeros = jax.numpy.zeros
+    x = zeros((128, 128))
+    assert jax_linear.is_thin(x, zeros((128, 2)))
+    assert jax_linear.is_thin(x, zeros((128, 32)))
+    assert not jax_linear.is_thin(x, zeros((128, 1)))  # a vector
+    assert not jax_linear.is_thin(x, zeros((128, 33)))
+    assert not jax_linear.is_thin(zeros((1024, 16)), zeros((16, 5)))  # x is as thin
+    assert not jax_linear.is_thin(zeros((127, 128)), zeros((128, 2)))  # few numbers
+    assert not jax_linear.is_thin(zeros((128, 128), "float16"), zeros((128, 2), "float16"))
+    assert not jax_linear.is_thin(zeros(2**14), zeros((2**14, 2)))
+
+
+def test_thin_kernels_are_multiplied_so_where_hornbeam_compiles() -> None:
+    b = registry.get("jax")
+    rng = np.random.default_rng(0)
+    x, kernel = rng.standard_normal((2, 64, 128)), rng.standard_normal((128, 2))
+    seen: list[bool] = []
+
+    def slope(x: Any, kernel: Any) -> Any:
+        seen.append("hornbeam_thin" in str(jax.make_jaxpr(b.matmul)(x, kernel)))
+        return jax.grad(lambda kernel: b.sum(b.matmul(x, kernel) ** 2))(kernel)
+
+    given = [b.asarray(a, "float32") for a in (x, kernel)]
+    found = b.compile(slope)(*given)
+    assert seen == [jax_windows.compiler_options() is not None]
+    expected = 2 * np.einsum("abi,abo->io", x, x @ kernel)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-2)
+    assert "hornbeam_thin" not in str(jax.make_jaxpr(b.matmul)(*given))
 
 
 def test_where_hornbeam_compiles_the_sum_is_a_product(monkeypatch: pytest.MonkeyPatch) -> None:
