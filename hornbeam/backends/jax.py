@@ -6,7 +6,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import Any, ClassVar
 
@@ -150,10 +150,9 @@ class JaxBackend(Backend):
         self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
     ) -> tuple[tuple[Array, Any], list[Array]]:
         differentiated = jax.value_and_grad(fn, has_aux=True)
-        if not _any_wide(values):
-            return differentiated(values)
-        with jax.enable_x64(True):  # the way back runs outside of the ops
-            return differentiated(values)
+        with jax.enable_x64(True) if _any_wide(values) else nullcontext():
+            found, gradients = differentiated(values)  # the way back runs outside of the ops
+        return found, jax_linear.together(gradients) if in_own_compilation.get() else gradients
 
     def stop_gradient(self, x: Array) -> Array:
         return lax.stop_gradient(x)

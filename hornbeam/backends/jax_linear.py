@@ -26,6 +26,10 @@ MANY = 2**17
 """From so many numbers on, a sum over rows is worth a product of matrices."""
 THIN = 32
 """Kernels of more columns than that are quicker by XLA's way."""
+COPIED = 2**18
+"""Bytes; copying variables of fewer takes no time."""
+KEPT = 2**24
+"""Bytes; memory for gradients of fewer is not worth speaking of."""
 SOME = 2**14
 """Matrices of fewer numbers than that take no time either way."""
 
@@ -47,6 +51,26 @@ def plus_bias(x: Array, bias: Array) -> Array:
     takes 4.
     """
     return x + _spread_primitive().bind(bias, shape=x.shape, rank=bias.ndim)
+
+
+def together(gradients: list[Array]) -> list[Array]:
+    """The gradients, none of which can be used before all are there.
+
+    What updates a variable then comes after all that read it.  XLA sees no other order between the two
+    and copies the variable, so as not to write over what is still read: for 784-512-512-10, batch 128
+    and RMSprop 3.33 ms a step, and 3.17 so.  All gradients are in memory at the same time, so larger
+    ones are left alone: 8 layers of 2048x2048 took 1.1 GB in place of 0.6.
+    """
+    total = sum(gradient.nbytes for gradient in gradients)
+    if not COPIED <= total <= KEPT:
+        return gradients
+    with set_xla_metadata(inlineable="false"):
+        return _same(gradients)  # type: ignore[no-any-return]
+
+
+@jax.jit
+def _same(arrays: list[Array]) -> list[Array]:
+    return arrays
 
 
 def matmul(x: Array, kernel: Array) -> Array:

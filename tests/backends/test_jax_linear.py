@@ -76,6 +76,39 @@ def test_large_biases_alone_are_added_so(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not jax_linear.is_bias(zeros((2, 4, 3)), 1.0)
 
 
+def _slopes(shapes: list[tuple[int, ...]]) -> tuple[list[Any], bool]:
+    """Values after a step down their squares, which takes their memory; whether it waits for all."""
+    b = registry.get("jax")
+    seen = []
+
+    def step(values: list[Any]) -> Any:
+        def sums(values: list[Any]) -> Any:
+            return b.add(*(b.sum(b.multiply(v, v)) for v in values)), None
+
+        seen.append(
+            "name=_same" in str(jax.make_jaxpr(lambda v: b.value_and_grad(sums, v))(values))
+        )
+        (total, _), slopes = b.value_and_grad(sums, values)
+        return [
+            b.subtract(v, b.multiply(s, 0.25)) for v, s in zip(values, slopes, strict=True)
+        ], total
+
+    values, total = b.compile(step, donate=True)([b.ones(s, "float32") for s in shapes])
+    assert total == sum(np.prod(s) for s in shapes)
+    (together,) = seen
+    return values, together
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(2**5, False), (2**8, True), (2**14, True), (2**15, False)]
+)
+def test_gradients_of_middle_size_are_used_together(rows: int, expected: bool) -> None:
+    values, together = _slopes([(rows // 2, 256), (rows // 2, 256)])
+    assert together == (expected and jax_windows.compiler_options() is not None)
+    for value in values:
+        np.testing.assert_array_equal(value, 0.5)
+
+
 def test_few_columns_alone_are_multiplied_so() -> None:
     zeros = jax.numpy.zeros
     x = zeros((128, 128))
