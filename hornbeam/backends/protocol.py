@@ -276,9 +276,9 @@ class Backend:
     def update_rule(self, name: str) -> Callable[..., bool] | None:
         """An optimizer's rule for all variables at once, or None if it is to be run one by one.
 
-        It is called as ``rule(optimizer, parameters, gradients, slots, learning_rate, step)`` with lists
-        of arrays (`slots` is a dict of lists) and *overwrites* parameters and slots.  It returns False,
-        having changed nothing, for arrays that it is not for.
+        It is called as ``rule(optimizer, parameters, gradients, slots, learning_rate, updates)`` with
+        lists of arrays (`slots` is a dict of lists; `updates` have been made before) and *overwrites*
+        parameters and slots.  It returns False, having changed nothing, for arrays that it is not for.
         """
         return None
 

@@ -50,12 +50,13 @@ def _rule(fn: Callable[..., None]) -> Callable[..., bool]:
         gradients: Arrays,
         slots: dict[str, Arrays],
         learning_rate: Any,
-        step: Any,
+        updates: Any,
     ) -> bool:
         if not _alike(parameters, gradients, slots):
             return False
         with torch.no_grad():
-            fn(settings, parameters, gradients, slots, _number(learning_rate), _number(step))
+            rate, step = _number(learning_rate), _number(updates) + 1
+            fn(settings, parameters, gradients, slots, rate, step)
         return True
 
     return run

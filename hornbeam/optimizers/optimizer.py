@@ -431,8 +431,8 @@ class Optimizer(OptimizerState):
                 box._value = ops.copy(box._value)
             self._overwritten = [box._value for box in boxes]
         values = {name: [s[i]._value for i in places] for name, s in self._slots.items()}
-        step = self.iterations + 1
-        return rule(self, [v._value for v in variables], grads, values, rate, step)
+        updates = self._iterations.value
+        return rule(self, [v._value for v in variables], grads, values, rate, updates)
 
     def _accumulate(self, grads: list[Array], variables: list[Variable]) -> None:
         """Add up gradients; at the last of the steps, update by their mean."""
