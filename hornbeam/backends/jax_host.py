@@ -76,9 +76,9 @@ def handed_over(data: Any, takes: float, after: Any) -> Any:
 
 
 def _computed(result: Any) -> bool:
-    """Whether the call that returned `result` (None: there was none) has computed it."""
+    """Whether the call that returned `result` has computed it; None tells nothing."""
     arrays: list[Any] = [leaf for leaf in tree.flatten(result) if isinstance(leaf, jax.Array)]
-    return result is None or (bool(arrays) and all(array.is_ready() for array in arrays))
+    return bool(arrays) and all(array.is_ready() for array in arrays)
 
 
 def _read_later(leaf: Any) -> bool:

@@ -428,7 +428,7 @@ class Backend:
             data: a nest of arrays, among them NumPy's.
             takes: seconds that the function takes; if they are many, it may return before it has
                 computed, so that the caller prepares what comes next meanwhile.
-            after: what the last call of the function returned, if there was one.
+            after: what the last call of the function returned; None if there was none here.
         """
         return data
 

@@ -82,14 +82,39 @@ def test_what_is_handed_over_may_be_overwritten_after_the_call(
     assert (x.ctypes.data % ALIGNMENT == 0) is aligned
     total = jax.jit(lambda k, x: LONG(k, x), inline=True)
     total(kernel(), x).block_until_ready()
-    seen = []
+    seen, result = [], None
     for _ in range(3):
         x[...] = 1
-        result = total(kernel(), *jax_host.handed_over([x], takes, None))
+        result = total(kernel(), *jax_host.handed_over([x], takes, result))
         x[...] = 2
         seen.append(float(result.min()))
     expected = float(LONG(kernel(), np.ones((rows, 8), "float32")).min())
     assert seen == [expected] * 3
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_what_waits_for_an_earlier_call_may_be_overwritten(told: bool) -> None:
+    """Arrays that JAX would read where they lie are read when the call that it waits for is through."""
+    total = jax.jit(lambda earlier, x: earlier.min() + x.sum())
+    large, x = (
+        copied(np.ones((100_000, 8), "float32"), aligned=False),
+        copied(np.ones(16, "float32")),
+    )
+    expected = float(total(LONG(kernel(), large), x))
+    for _ in range(5):
+        x[...] = 1
+        earlier = LONG(kernel(), jax_host.handed_over(large, 1.0, None))
+        after = earlier if told else None
+        result = total(earlier, *jax_host.handed_over([x], 0.0, after))
+        x[...] = 2
+        assert float(result) == expected
+
+
+def test_what_jax_can_read_at_once_is_not_copied() -> None:
+    x, done = copied(np.ones(16, "float32")), LONG(kernel(), np.ones((1, 8), "float32"))
+    done.block_until_ready()
+    assert (jax_host.handed_over(x, 0.0, done) is x) is jax_host.computes_here()
+    assert jax_host.handed_over(x, 0.0, None) is not x
 
 
 @pytest.mark.parametrize("aligned", [True, False])
