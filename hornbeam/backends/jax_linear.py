@@ -1,7 +1,8 @@
 """Operations whose gradients JAX would take by a slower way on a CPU.
 
-Each is a primitive of JAX, so that it can be differentiated both ways and any number of times, and
-mapped.  They are used where Hornbeam compiles (`jax_windows.in_own_compilation`) only.
+Those that JAX has not got are made primitives of it, so that they can be differentiated both ways and
+any number of times, and mapped.  All are used where Hornbeam compiles only
+(`jax_windows.in_own_compilation`).
 
 Milliseconds of CPU time on 2 cores, for the gradients of ``relu(conv(relu(x + b), w) + b)`` with x of
 128x26x26x32: 76, with the convolution below 66, with the bias below 66, with both 57.

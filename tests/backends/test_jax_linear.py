@@ -195,3 +195,9 @@ def test_matmul(shape: tuple[int, ...]) -> None:
     x, kernel = np.ones(shape, "float32"), np.arange(20, dtype="float32").reshape(4, 5)
     own = b.compile(lambda x, kernel: b.matmul(x, kernel))
     np.testing.assert_allclose(own(b.asarray(x), b.asarray(kernel)), x @ kernel)
+
+
+def test_matmul_of_nothing_is_zero() -> None:
+    b = registry.get("jax")
+    own = b.compile(lambda x, kernel: b.matmul(x, kernel))
+    assert own(b.zeros((2, 0), "float32"), b.zeros((0, 3), "float32")).tolist() == [[0.0] * 3] * 2
