@@ -118,10 +118,10 @@ def test_importing_brings_in_no_engine_and_nothing_heavy(what: str) -> None:
     assert modules_after(f"import {what}") & {*engines, *ENGINE_WORDS, *LAZY} == set()
 
 
-@pytest.mark.parametrize("engine", sorted({*ENGINES} - {"tensorflow"}))  # it imports Keras itself
-def test_a_first_array_brings_in_nothing_that_is_for_few(engine: str) -> None:
+@pytest.mark.parametrize("name", sorted({*ENGINES} - {"tensorflow"}))  # it imports Keras itself
+def test_a_first_array_brings_in_nothing_that_is_for_few(name: str) -> None:
     """SymPy takes a quarter of a second, and only recording for `torch.compile` needs it."""
-    program = f"import hornbeam\nhornbeam.config.set_backend({engine!r})\nhornbeam.ops.zeros((1,))"
+    program = f"import hornbeam\nhornbeam.config.set_backend({name!r})\nhornbeam.ops.zeros((1,))"
     assert modules_after(program) & {"sympy", *LAZY} == set()
 
 
