@@ -150,8 +150,9 @@ class JaxBackend(Backend):
         self, fn: Callable[[list[Array]], tuple[Array, Any]], values: list[Array]
     ) -> tuple[tuple[Array, Any], list[Array]]:
         differentiated = jax.value_and_grad(fn, has_aux=True)
+        # the way back runs outside of the ops, which see to wide numbers themselves
         with jax.enable_x64(True) if _any_wide(values) else nullcontext():
-            found, gradients = differentiated(values)  # the way back runs outside of the ops
+            found, gradients = differentiated(values)
         return found, jax_linear.together(gradients) if in_own_compilation.get() else gradients
 
     def stop_gradient(self, x: Array) -> Array:
@@ -343,9 +344,7 @@ class JaxBackend(Backend):
         """
         if not in_own_compilation.get() or x2.ndim != 2 or x1.ndim < 2:
             return jnp.matmul(x1, x2)
-        if x1.ndim == 2:
-            return jax_linear.matmul(x1, x2)
-        rows = jax_linear.matmul(x1.reshape(-1, x1.shape[-1]), x2)
+        rows = jax_linear.matmul(lax.collapse(x1, 0, -1), x2)
         return rows.reshape(*x1.shape[:-1], x2.shape[-1])
 
     def einsum(self, subscripts: str, *operands: Array) -> Array:

@@ -27,12 +27,12 @@ MANY = 2**17
 """From so many numbers on, a sum over rows is worth a product of matrices."""
 THIN = 32
 """Kernels of more columns than that are quicker by XLA's way."""
+SOME = 2**14
+"""Matrices of fewer numbers than that take no time either way."""
 COPIED = 2**18
 """Bytes; copying a variable of fewer takes no time."""
 KEPT = 2**24
 """Bytes; gradients that take less in all may be in memory at the same time."""
-SOME = 2**14
-"""Matrices of fewer numbers than that take no time either way."""
 
 
 def conv(x: Array, kernel: Array, pads: tuple[tuple[int, int], ...]) -> Array:

@@ -154,6 +154,7 @@ def recorded(
     read = {id(x) for x in (*outputs, *(x for call in calls for x in call.given))}
     needed = [i for i, x in enumerate(given) if id(x) in read]
     calls, same = _simplified(calls, given, outputs)
+    # the kernels themselves: a call of an OpOverload of torch 2.13 is a frame of Python around one
     calls = [call._replace(kernel=getattr(call.kernel, "_op", call.kernel)) for call in calls]
     program = Program(calls, [given[i] for i in needed], outputs, same)
     with torch.no_grad():
