@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, ClassVar
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # read when TensorFlow is imported
+import hornbeam.backends.tensorflow_import  # noqa: F401
 
+# isort: split
 import tensorflow as tf
 from tensorflow.python.autograph.core import config as autograph
 

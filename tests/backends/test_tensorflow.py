@@ -400,7 +400,6 @@ def test_windows(
 
 # ---------------------------------------------------------------------------------------- imports
 
-# TensorFlow itself imports Keras and JAX where they are installed.
 QUIET = """
 import os, sys
 os.environ.pop("TF_CPP_MIN_LOG_LEVEL", None)
@@ -408,7 +407,7 @@ import hornbeam
 assert "tensorflow" not in sys.modules
 hornbeam.config.set_backend("tensorflow")
 print(hornbeam.ops.ones(2).numpy().tolist(), os.environ["TF_CPP_MIN_LOG_LEVEL"])
-print(sorted({"torch", "pytensor"} & set(sys.modules)))
+print(sorted({"torch", "pytensor", "jax", "keras"} & set(sys.modules)))
 """
 
 
