@@ -1,4 +1,4 @@
-"""Calls of an engine's kernels that were noted down, as a program over numbered slots.
+"""Calls of an engine's kernels that were noted down, as a program.
 
 How they are noted down, and what may be, is the engine's to know (`Backend.recorded`).
 """
@@ -6,11 +6,9 @@ How they are noted down, and what may be, is the engine's to know (`Backend.reco
 from __future__ import annotations
 
 from collections.abc import Callable
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 Array = Any
-Slots = list[Any]
 
 
 class Unrecordable(Exception):
@@ -51,9 +49,9 @@ def needed_for(calls: list[Call], outputs: list[Array]) -> list[Call]:
 
 
 class Program:
-    """Calls as steps over numbered slots: the inputs come first, constants have slots as well.
+    """Calls as a function of Python, a line for each; half the time of a loop over them.
 
-    Slots are emptied where they are needed no more, as a tape frees what it has used.
+    Arrays are forgotten after the line that needs them last, as a tape frees what it has used.
 
     Args:
         calls: the calls, in order.
@@ -72,68 +70,57 @@ class Program:
         outputs: list[Array],
         same: dict[int, Array],
     ) -> None:
-        self._blank: Slots = [None] * len(inputs)
-        self._slots = {id(x): i for i, x in enumerate(inputs)}
         self._same = same
+        self._names = {id(x): f"x{i}" for i, x in enumerate(inputs)}
+        self._constants: dict[str, Any] = {}
         uses = [[same.get(id(x), x) for x in (*call.made, *call.given)] for call in calls]
-        last = self._arrays = {id(x): i for i, used in enumerate(uses) for x in used}
-        kept = {id(x) for x in outputs}
-        self._steps = []
+        last = {id(x): i for i, used in enumerate(uses) for x in used}
+        self._arrays = last.keys() | same.keys()
+        kept = {id(same.get(id(x), x)) for x in outputs}
+        lines = [f"[{', '.join(f'x{i}' for i in range(len(inputs)))}] = values"]
         for i, call in enumerate(calls):
-            get = self._getter(call.args)
-            if any(id(x) in last or self._lists_arrays(x) for x in call.kwargs.values()):
-                raise Unrecordable(f"{call.kernel} takes an array by keyword")
-            place = self._place(call)
-            ended = [id(x) for x in uses[i] if last[id(x)] == i and id(x) not in kept]
-            over = [self._slots[key] for key in ended if key in self._slots]
-            self._steps.append((call.kernel, get, call.kwargs, place, over))
-        self._outputs = [self._slot(x) for x in outputs]
+            lines.append(self._line(call))
+            ended = {id(x) for x in uses[i] if last[id(x)] == i} - kept
+            names = [self._names[key] for key in ended if key in self._names]
+            lines += [f"del {name}" for name in names if name not in self._constants]
+        lines.append(f"return [{', '.join(map(self._word, outputs))}]")
+        made: dict[str, Any] = {}
+        head = f"def run({', '.join(['values', *(f'{name}={name}' for name in self._constants)])}):"
+        exec("\n    ".join([head, *lines]), self._constants, made)
+        self._run: Callable[[list[Array]], list[Array]] = made["run"]
 
     def __call__(self, values: list[Array]) -> list[Array]:
-        r = [*values, *self._blank[len(values) :]]
-        for kernel, get, kwargs, place, over in self._steps:
-            out = kernel(*get(r), **kwargs)
-            if type(place) is int:
-                r[place] = out
-            else:
-                for i, value in zip(place, out, strict=True):
-                    r[i] = value
-            for i in over:
-                r[i] = None
-        return [r[i] for i in self._outputs]
+        return self._run(values)
 
-    def _slot(self, x: Any, now: bool = True) -> int:
-        """Where `x` is; something new is a constant if it is there `now`."""
-        x = self._same.get(id(x), x)
-        place = self._slots.get(id(x))
-        if place is None:
-            place = len(self._blank)
-            self._blank.append(x if now else None)
-            if not now:
-                self._slots[id(x)] = place
-        return place
-
-    def _place(self, call: Call) -> Any:
-        """Where results go."""
+    def _line(self, call: Call) -> str:
+        """A call, and where its results go."""
+        words = [*map(self._word, call.args)]
+        if any(id(x) in self._arrays or self._lists_arrays(x) for x in call.kwargs.values()):
+            raise Unrecordable(f"{call.kernel} takes an array by keyword")
+        if call.kwargs:
+            words.append(f"**{self._word(call.kwargs)}")
+        called = f"{self._word(call.kernel)}({', '.join(words)})"
         ours = {id(x) for x in call.made}
         if id(call.out) in ours:
-            return self._slot(call.out, now=False)
+            return f"{self._result(call.out)} = {called}"
         out = call.out if isinstance(call.out, (list, tuple)) else ()
         if sum(id(x) in ours for x in out) != len(call.made):
             raise Unrecordable(f"{call.kernel} returns lists of lists")
-        return [self._slot(x, now=False) if id(x) in ours else self._slot(x) for x in out]
+        return f"[{', '.join(self._result(x) if id(x) in ours else '_' for x in out)}] = {called}"
 
-    def _getter(self, args: Any) -> Callable[[Slots], Any]:
-        """What takes the arguments of a call out of the slots."""
-        if any(map(self._lists_arrays, args)):
-            parts = [
-                self._getter(x) if self._lists_arrays(x) else itemgetter(self._slot(x))
-                for x in args
-            ]
-            return lambda r: [part(r) for part in parts]
-        places = [self._slot(x) for x in args]
-        return itemgetter(*places) if len(places) > 1 else lambda r: [r[i] for i in places]
+    def _result(self, x: Array) -> str:
+        """The name of what a call has made, or has written into."""
+        return self._names.setdefault(id(x), f"y{len(self._names)}")
+
+    def _word(self, x: Any) -> str:
+        """An argument as it is written: arrays by their names, what is not known as a constant."""
+        if self._lists_arrays(x):
+            return f"[{', '.join(map(self._word, x))}]"
+        x = self._same.get(id(x), x)
+        if id(x) not in self._names:
+            self._names[id(x)] = name = f"c{len(self._constants)}"
+            self._constants[name] = x
+        return self._names[id(x)]
 
     def _lists_arrays(self, x: Any) -> bool:
-        known = self._arrays.keys() | self._same.keys()
-        return isinstance(x, (list, tuple)) and any(id(one) in known for one in x)
+        return isinstance(x, (list, tuple)) and any(id(one) in self._arrays for one in x)
