@@ -19,6 +19,7 @@ from hornbeam import tree
 from hornbeam.backends import (
     einsums,
     jax_cache,
+    jax_costs,
     jax_host,
     jax_linear,
     jax_lists,
@@ -137,6 +138,7 @@ class JaxBackend(Backend):
         jax.block_until_ready(x)
 
     donates = True
+    keeps_traces = True
     pure_functions = True
 
     def shapes_of(self, fn: Callable[..., Any], *specs: tuple[tuple[int, ...], str]) -> Any:
@@ -546,9 +548,8 @@ class _Compiled:
         return self._jitted(*args)
 
     def flops(self, *args: Any) -> float:
-        """How many floating-point operations a call makes, as XLA estimates it before compiling."""
-        cost = self._jitted.lower(*args).cost_analysis()
-        return float((cost or {}).get("flops", float("inf")))
+        """How many floating-point operations a call makes, about."""
+        return jax_costs.flops(self._jitted.trace(*args).jaxpr)
 
     def compilations(self) -> int:
         """How many signatures have been compiled so far."""

@@ -117,6 +117,8 @@ class Backend:
     """Whether `compile` makes anything faster (False: it returns the function itself)."""
     compiles_on_request: ClassVar[bool] = False
     """Whether `compile` compiles with ``jit_compile=True``, although `compiled` is False."""
+    keeps_traces: ClassVar[bool] = False
+    """Whether a compiled function that is called within another one is not traced again for that."""
     donates: ClassVar[bool] = False
     """Whether what is compiled with ``donate=True`` takes the memory of arrays that others may hold."""
     graphs: ClassVar[bool] = False

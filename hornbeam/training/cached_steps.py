@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from hornbeam import tree
 from hornbeam.training.functions import StepFunctions
 from hornbeam.training.replay import Parts, Replays
 from hornbeam.training.steps import FusedSteps, Step, in_context
@@ -74,18 +73,7 @@ class CachedSteps(StepFunctions):
         found = self._steps_cache.get(key)
         if found is None:
             self._steps_cache = {k: v for k, v in self._steps_cache.items() if k[0] != key[0]}
-            one = model.train_step if kind == "train" else model.test_step
-            step = in_context(
-                lambda leaves: one(tree.unflatten(spec, leaves)), self, kind == "train"
-            )
-            found = FusedSteps(
-                step,
-                model.get_metrics_result,
-                model._state_variables(),
-                model._model_backend(),
-                batch_size,
-                self.jit_compile,
-            )
+            found = FusedSteps(self._step(kind), model.get_metrics_result, spec, batch_size)
             self._steps_cache[key] = found
         return found
 

@@ -156,6 +156,11 @@ class Step(_Compiled):
                 self.variables[i]._set(value)
         return in_order(result, self._keys)
 
+    def within(self, values: list[Any], data: Any) -> list[Any]:
+        """The values of `variables` after a step, in a function that is being compiled."""
+        new, _ = self._run(values, data)
+        return [new.get(i, value) for i, value in enumerate(values)]
+
     def _ran(self, data: Any) -> Any:
         values = self._values()
         try:
@@ -190,29 +195,19 @@ class FusedSteps(_Compiled):
     """Many steps over data that is on the device, in one compiled loop; the last may have fewer rows.
 
     Args:
-        fn: ``fn(batch) -> anything``, the step.
+        step: the step, compiled for one batch at a time.
         finish: ``finish() -> result``, called once after the last step.
-        variables: all the state that both may touch.
-        backend: the engine.
+        spec: the structure of the batches.
         batch_size: rows per step.
-        jit_compile: for an engine whose graphs can be compiled further.
     """
 
-    def __init__(
-        self,
-        fn: Callable[[Any], Any],
-        finish: Callable[[], Any],
-        variables: Sequence[Variable],
-        backend: Backend,
-        batch_size: int,
-        jit_compile: bool | str = "auto",
-    ) -> None:
-        self.fn = fn
+    def __init__(self, step: Step, finish: Callable[[], Any], spec: Any, batch_size: int) -> None:
+        self.step = step
         self.finish = finish
-        self.variables = list(variables)
-        self.backend = backend
+        self.spec = spec
+        self.variables = list(step.variables)
+        self.backend = step.backend
         self.batch_size = batch_size
-        self.jit_compile = jit_compile
         self.quick: dict[float, int] = {}  # seconds -> how many steps at once take no longer
         self._keys: list[str] | None = None
         self._run = self._compile()
@@ -228,8 +223,7 @@ class FusedSteps(_Compiled):
                     i, state = carry
                     rows = b.slice(order, (i * size,), (count,))
                     batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
-                    _, new = pure(self.fn, self.variables, state, batch)
-                    return i + 1, new
+                    return i + 1, self._after(state, tree.unflatten(self.spec, batch))
 
                 return body
 
@@ -242,7 +236,13 @@ class FusedSteps(_Compiled):
             self._keys = list(result)
             return values, result
 
-        return b.compile(many, donate=True, jit_compile=self.jit_compile)
+        return b.compile(many, donate=True, jit_compile=self.step.jit_compile)
+
+    def _after(self, values: list[Any], batch: Any) -> list[Any]:
+        """The values of the variables after a step, which has been traced to see how small it is."""
+        if self.backend.keeps_traces and len(self.variables) == len(self.step.variables):
+            return self.step.within(values, batch)
+        return pure(self.step.fn, self.variables, values, batch)[1]
 
     def __call__(self, data: list[Any], order: Any, first: int, last: int) -> Any:
         b = self.backend

@@ -149,6 +149,24 @@ def test_nothing_is_compiled_twice():
     assert model._step("train")._run.compilations() == 1
 
 
+def test_a_loop_uses_what_was_traced_to_see_how_large_a_step_is():
+    traced = []
+
+    class Counts(hornbeam.layers.Layer):
+        def call(self, x, training=False):
+            traced.append(training)
+            return x
+
+    model = hornbeam.Sequential([hornbeam.Input((3,)), Counts(), hornbeam.layers.Dense(1)])
+    model.compile("sgd", "mse")
+
+    model.fit(X[:8], Y[:8], batch_size=4, epochs=2, verbose=0)
+    assert [key[0] for key in model._steps_cache if key[0] == "fused train"] == ["fused train"]
+    assert traced.count(True) == 1
+    model.fit(X, Y, batch_size=4, epochs=1, verbose=0)  # the smaller batch is another signature
+    assert traced.count(True) == 2
+
+
 @pytest.mark.parametrize(
     "form", ["lists", "frame", "jax", "dict", "generator", "batches", "sequence"]
 )
