@@ -48,6 +48,8 @@ def run(scale: Scale, only: str = "", engine: str = "jax") -> list[Result]:
                 continue
             case = builder.__name__
             peers = ["hornbeam", *_peers(case, engine)]
+            if len(peers) == 1:
+                continue
             for peer in peers:
                 if peer not in processes:
                     processes[peer] = until_all_ran.enter_context(Process(*_source(peer, engine)))

@@ -124,6 +124,7 @@ def test_a_program_runs_in_a_process_of_its_own() -> None:
 def test_a_peer_is_named_where_there_is_one() -> None:
     assert beside_keras._peers("tiny_fit", "jax") == ["keras on jax", "by hand"]
     assert beside_keras._peers("predict_one_row", "pytensor") == ["by hand"]
+    assert beside_keras.run(TINY, "data", "pytensor") == [], "nobody to compare with"
     assert beside_keras._source("by hand", "torch") == ("benchmarks.by_hand_torch", "torch")
     assert beside_keras._source("keras on jax", "jax") == ("keras", "jax")
 
