@@ -49,7 +49,7 @@ def needed_for(calls: list[Call], outputs: list[Array]) -> list[Call]:
 
 
 class Program:
-    """Calls as a function of Python, a line for each; half the time of a loop over them.
+    """Calls as a function of Python, a line for each, which takes an eighth less than a loop over them.
 
     Arrays are forgotten after the line that needs them last, as a tape frees what it has used.
 
