@@ -549,7 +549,10 @@ class _Compiled:
 
     def flops(self, *args: Any) -> float:
         """How many floating-point operations a call makes, about."""
-        return jax_costs.flops(self._jitted.trace(*args).jaxpr)
+        self._wide_state = _any_wide(args[0])
+        wide = self._wide_state or _any_wide(args[1:])
+        with jax.enable_x64(True) if wide else nullcontext():
+            return jax_costs.flops(self._jitted.trace(*args).jaxpr)
 
     def compilations(self) -> int:
         """How many signatures have been compiled so far."""

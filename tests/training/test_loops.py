@@ -149,7 +149,8 @@ def test_nothing_is_compiled_twice():
     assert model._step("train")._run.compilations() == 1
 
 
-def test_a_loop_uses_what_was_traced_to_see_how_large_a_step_is():
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_loop_uses_what_was_traced_to_see_how_large_a_step_is(dtype):
     traced = []
 
     class Counts(hornbeam.layers.Layer):
@@ -157,9 +158,10 @@ def test_a_loop_uses_what_was_traced_to_see_how_large_a_step_is():
             traced.append(training)
             return x
 
-    model = hornbeam.Sequential([hornbeam.Input((3,)), Counts(), hornbeam.layers.Dense(1)])
+    model = hornbeam.Sequential(
+        [hornbeam.Input((3,)), Counts(dtype=dtype), hornbeam.layers.Dense(1, dtype=dtype)]
+    )
     model.compile("sgd", "mse")
-
     model.fit(X[:8], Y[:8], batch_size=4, epochs=2, verbose=0)
     assert [key[0] for key in model._steps_cache if key[0] == "fused train"] == ["fused train"]
     assert traced.count(True) == 1
