@@ -134,3 +134,25 @@ def test_the_garbage_collector_rests_while_an_engine_is_imported(enabled, monkey
     finally:
         (gc.enable if before else gc.disable)()
     assert seen == [False]
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_what_an_engine_brings_along_is_old_for_the_collector_at_once(frozen):
+    code = f"""
+import gc
+from hornbeam.backends import registry
+if {frozen}:
+    gc.freeze()
+gc.enable()
+collections = []
+gc.callbacks.append(lambda phase, info: collections.append(phase))
+with registry._lasting():
+    made = [[] for _ in range(100_000)]
+gc.callbacks.clear()
+young = {{id(x) for x in gc.get_objects(generation=0)}}
+print(*collections or "-", sum(id(x) in young for x in made), gc.get_freeze_count() > 1000)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *collections, young, still_frozen = done.stdout.split()
+    assert still_frozen == str(frozen)  # which is the user's to undo
+    assert frozen or (collections, young) == (["-"], "0")
