@@ -38,6 +38,8 @@ class _Tracing(threading.local):
     """How many functions are being traced, one inside the other."""
     interpreting = False
     """Whether a graph is being computed that has not been compiled."""
+    make: Callable[..., Run]
+    """How the compiled function that runs was made."""
 
 
 _tracing = _Tracing()
@@ -110,11 +112,11 @@ def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Run:
 
 
 def runnable(inputs: list[Variable], outputs: list[Variable], made: dict[Any, Run]) -> Run:
-    """A function of NumPy arrays, compiled where the graph around it is; `made`: those made before."""
-    key = _tracing.interpreting
-    if key not in made:
-        made[key] = (interpreted if key else compiled_function)(inputs, outputs)
-    return made[key]
+    """A function of NumPy arrays, compiled as the graph around it is; `made`: those made before."""
+    make = interpreted if _tracing.interpreting else _tracing.make
+    if make not in made:
+        made[make] = make(inputs, outputs)
+    return made[make]
 
 
 # ------------------------------------------------------------------------------------- derivatives
@@ -254,6 +256,7 @@ class Compiled:
 
     def __init__(self, fn: Callable[..., Any], numba: bool = False) -> None:
         self.fn = fn
+        self.numba = numba
         self.make = functools.partial(compiled_function, numba=numba)
         self._entries: dict[Any, _Entry] = {}
         self._ready: dict[Any, Any] = {}
@@ -272,6 +275,7 @@ class Compiled:
                 self._ready.clear()
             ready = self._ready[key] = self._found(spec, args, inputs)
         with self._one_at_a_time:
+            _tracing.make = self.make
             return _called(ready, inputs)
 
     def _found(self, spec: Any, args: Any, inputs: list[Any]) -> Any:

@@ -67,17 +67,8 @@ def max_pool(x: Variable, steps: Steps) -> Variable:
     shape = (static(x)[0], *places_of(static(x)[1:-1], steps), static(x)[-1])
 
     def pull(inputs: Any, outputs: Any, upstream: Any) -> Any:
-        return [
-            _linear(
-                kernels.max_back_values,
-                kernels.max_pick_values,
-                inputs[0],
-                outputs[0],
-                upstream[0],
-                steps,
-                inputs[0],
-            )
-        ]
+        x, back, pick = inputs[0], kernels.max_back_values, kernels.max_pick_values
+        return [_linear(back, pick, x, outputs[0], upstream[0], steps, x)]
 
     return Host("max_pool", lambda x: kernels.max_pool_values(x, steps), [(x.dtype, shape)], pull)(
         x

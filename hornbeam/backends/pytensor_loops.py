@@ -230,15 +230,15 @@ def while_loop(test: Callable[[Any], Array], body: Callable[[Any], Any], state: 
 
     start, inner, new, go_on = _settled(step, _variables(state))
     closed = _closed([go_on, *new], inner)
-    functions: list[dict[Any, Any]] = [{}, {}]
+    first, again = (_substituted([go_on], dict(zip(inner, x, strict=True))) for x in (start, new))
+    functions: dict[Any, Any] = {}
 
-    def run(*values: Any) -> Any:
-        given = [*inner, *closed]
-        go, turn = (runnable(given, o, f) for o, f in zip(([go_on], new), functions, strict=True))
-        now, rest = values[: len(inner)], values[len(inner) :]
-        while go(*now, *rest)[0]:
-            now = tuple(turn(*now, *rest))
+    def run(going: Any, *values: Any) -> Any:
+        now, rest = list(values[: len(inner)]), values[len(inner) :]
+        turn = runnable([*inner, *closed], [*new, *again], functions)
+        while going:
+            *now, going = turn(*now, *rest)
         return tuple(map(np.array, now))
 
     types = [(x.dtype, static(x)) for x in inner]
-    return _filled(state, Host("while", run, types)(*start, *closed, return_list=True))
+    return _filled(state, Host("while", run, types)(*first, *start, *closed, return_list=True))

@@ -97,9 +97,9 @@ def _make(name: str) -> Backend:
 def _lasting() -> Iterator[None]:
     """A context whose objects count as old for the garbage collector: it does not go through them.
 
-    An engine's import makes 150,000 that stay, and the collector would look at them again and again: 70
-    of 510 ms with JAX 0.10.2.  To freeze all objects and thaw them moves them to the oldest generation as
-    they are, where a collection at the end takes 20 to 100 ms.
+    An engine's import makes 150,000 that stay, and the collector would see them again and again: 70
+    of 510 ms with JAX 0.10.2.  To freeze all objects and thaw them moves them to the oldest generation
+    as they are, where a collection at the end takes 20 to 100 ms.
     """
     enabled = gc.isenabled()
     gc.disable()
@@ -108,7 +108,7 @@ def _lasting() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
-            if gc.get_freeze_count() < 1000:  # more is a user's, to thaw or not; Python 3.12 has 375
+            if gc.get_freeze_count() < 1000:  # Python 3.12 has 375, more is a user's
                 gc.freeze()
                 gc.unfreeze()
 

@@ -85,7 +85,7 @@ def graph_config(model: Any) -> dict[str, Any]:
             return {"class_name": "__keras_tensor__", "config": config}
         if isinstance(value, (list, tuple)):
             return [argument(item) for item in value]
-        if isinstance(value, Mapping):
+        if type(value) is dict or isinstance(value, Mapping):  # (the second takes longer)
             return {key: argument(item) for key, item in value.items()}
         return serialize_keras_object(value)
 

@@ -369,10 +369,10 @@ def _serialize_instance(obj: Any) -> dict[str, Any]:
         "config": config,
         "registered_name": head.registered_name,
     }
-    for method in head.further:
+    for method, key in head.further:
         config = getattr(obj, method)()
         if config is not None:
-            record[method.removeprefix("get_")] = serialize_keras_object(config)
+            record[key] = serialize_keras_object(config)
     return record
 
 
@@ -383,14 +383,15 @@ class _Head(NamedTuple):
     registered_name: str | None
     plain: bool
     """Whether what ``get_config`` returns need not be looked through again."""
-    further: tuple[str, ...]
-    """The methods that have more to say."""
+    further: tuple[tuple[str, str], ...]
+    """The methods that have more to say, and the keys of what they say."""
 
 
 def _head(kind: Any, module: str | None) -> _Head:
-    further = [name for name in ("get_build_config", "get_compile_config") if hasattr(kind, name)]
+    keys = [key for key in ("build_config", "compile_config") if hasattr(kind, f"get_{key}")]
+    further = tuple((f"get_{key}", key) for key in keys)
     plain = hasattr(kind.get_config, "is_plain")
-    return _Head(module, _registered_name(kind, module), plain, tuple(further))
+    return _Head(module, _registered_name(kind, module), plain, further)
 
 
 _heads: dict[type, _Head] = {}
@@ -619,6 +620,9 @@ class Configurable:
         return cls(**deserialized_values(config))
 
 
+_ABSENT = object()
+
+
 def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[str, Any]:
     """The constructor's arguments of `obj`, serialized.
 
@@ -634,11 +638,12 @@ def automatic_config(obj: Any, leave_out: frozenset[str] = frozenset()) -> dict[
     given = {**dict(zip(parameters, args, strict=False)), **kwargs} if args else kwargs
     config: dict[str, Any] = {}
     for name, default in defaults.items():
-        if (own or name in given) and name not in leave_out:
+        if name in leave_out or not (own or name in given):
+            continue
+        value = getattr(obj, name, _ABSENT) if own else _ABSENT
+        if value is _ABSENT:
             value = given.get(name, default)
-            if own:
-                value = getattr(obj, name, value)
-            config[name] = value if type(value) in _PLAIN else _config_value(obj, name, value)
+        config[name] = value if type(value) in _PLAIN else _config_value(obj, name, value)
     if rest is not None and rest in given:
         _cannot(
             f"{kind.__name__} takes *{rest}, which an automatic config cannot name. "

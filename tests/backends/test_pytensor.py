@@ -16,6 +16,7 @@ from hornbeam.backends import registry
 from hornbeam.errors import InputError, UnsupportedError
 
 pytest.importorskip("pytensor")
+graphs = pytest.importorskip("hornbeam.backends.pytensor_graphs")
 
 X = np.random.default_rng(0).normal(size=(6, 5)).astype(np.float32)
 
@@ -281,7 +282,14 @@ print(sorted({"jax", "torch", "tensorflow"} & set(sys.modules)))
 # ------------------------------------------------------------------------------------- with Numba
 
 
-def trained(jit_compile: bool | str) -> tuple[list[float], Any, Any]:
+class Listening(hornbeam.callbacks.Callback):
+    """Wants to hear of every batch, so steps are run one by one."""
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Nothing more is wanted."""
+
+
+def trained(jit_compile: bool | str, one_by_one: bool = True) -> tuple[list[float], Any, Any]:
     """(losses, predictions, weights) of a small model."""
     hornbeam.utils.set_random_seed(0)
     model = Sequential(
@@ -298,19 +306,57 @@ def trained(jit_compile: bool | str) -> tuple[list[float], Any, Any]:
     x = np.random.default_rng(0).normal(size=(50, 5)).astype(np.float32)
     before = [v.value for v in model.variables]
     copies = [np.array(numpy_of(value)) for value in before]
-    history = model.fit(x, np.arange(50) % 3, epochs=2, batch_size=16, verbose=0)
+    listeners = [Listening()] if one_by_one else []
+    y = np.arange(50) % 3
+    history = model.fit(x, y, epochs=2, batch_size=16, callbacks=listeners, verbose=0)
     for value, copy in zip(before, copies, strict=True):
         np.testing.assert_array_equal(numpy_of(value), copy)
-    assert model._step("train")._run.compilations() == 1
+    loops = [run for key, run in model._steps_cache.items() if key[0] == "fused train"]
+    assert [run._run.compilations() for run in loops] == ([] if one_by_one else [1])
+    assert model._step("train")._run.compilations() == int(one_by_one)
     return history.history["loss"], model.predict(x, verbose=0), model.get_weights()
 
 
-def test_numba_computes_the_same() -> None:
-    written, fused = trained("auto"), trained(True)
+@pytest.mark.parametrize("one_by_one", [True, False])
+def test_numba_computes_the_same(one_by_one: bool) -> None:
+    written, fused = trained("auto"), trained(True, one_by_one)
     np.testing.assert_allclose(fused[0], written[0], rtol=1e-5)
     np.testing.assert_allclose(fused[1], written[1], rtol=1e-4, atol=1e-6)
     for ours, theirs in zip(fused[2], written[2], strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-3, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("units", "jit_compile", "loops"), [(2, True, True), (2, "auto", False), (1024, True, False)]
+)
+def test_small_steps_of_numba_run_in_a_loop(units: int, jit_compile: Any, loops: bool) -> None:
+    model = Sequential([layers.Input((32,)), layers.Dense(units)])
+    model.compile("sgd", "mse", jit_compile=jit_compile)
+    batch = (np.zeros((32, 32), np.float32), np.zeros((32, units), np.float32))
+    assert model._step("train").worth_fusing(lambda: (*batch, None)) is loops
+
+
+@pytest.mark.parametrize("turns", [0, 1, 5])
+@pytest.mark.parametrize("jit_compile", ["auto", True])
+def test_loops_are_compiled_as_what_is_around_them(jit_compile: Any, turns: int) -> None:
+    made: list[bool] = []
+    whole = graphs.compiled_function
+
+    def seen(inputs: Any, outputs: Any, numba: bool = False) -> Any:
+        made.append(numba)
+        return whole(inputs, outputs, numba)
+
+    def doubled(state: Any, last: Any) -> Any:
+        body = lambda carry: (carry[0] + 1, carry[1] * 2)  # noqa: E731
+        return backend().while_loop(lambda carry: carry[0] < last, body, (np.int32(0), state))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(graphs, "compiled_function", seen)
+        compiled = backend().compile(doubled, jit_compile=jit_compile)
+        count, out = compiled(ops.array(np.ones(2, np.float32)), np.int32(turns))
+    assert int(count) == turns
+    np.testing.assert_array_equal(numpy_of(out), np.full(2, 2.0**turns))
+    assert made == [jit_compile is True] * 2  # the function, and a turn of its loop
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", True])
