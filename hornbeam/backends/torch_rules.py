@@ -42,7 +42,7 @@ def _number(x: Array) -> Any:
 
 
 def _rule(fn: Callable[..., None]) -> Callable[..., bool]:
-    """`fn` without a tape, for tensors that it is for."""
+    """`fn` for tensors that it is for; there is no tape (see `Optimizer.apply`)."""
 
     def run(
         settings: Any,
@@ -54,9 +54,8 @@ def _rule(fn: Callable[..., None]) -> Callable[..., bool]:
     ) -> bool:
         if not _alike(parameters, gradients, slots):
             return False
-        with torch.no_grad():
-            rate, step = _number(learning_rate), _number(updates) + 1
-            fn(settings, parameters, gradients, slots, rate, step)
+        rate, step = _number(learning_rate), _number(updates) + 1
+        fn(settings, parameters, gradients, slots, rate, step)
         return True
 
     return run

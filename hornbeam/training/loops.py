@@ -388,7 +388,9 @@ def _stepwise_epoch(
     first, logs = _begun(run, epoch)
     if first and model.stop_training:  # as it was when the checkpoint was written
         return logs
-    for i, batch in enumerate(data.epoch(epoch, first), first):
+    backend = model._model_backend()
+    own = {"own": backend.adopt} if in_memory and not backend.compiled else {}
+    for i, batch in enumerate(data.epoch(epoch, first, **own), first):
         if not in_memory:
             check_targets(model._compile_loss, batch[1])
         if hears and i % group == 0:

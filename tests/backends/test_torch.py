@@ -470,3 +470,62 @@ def test_an_update_can_be_differentiated() -> None:
     new.sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), [-0.6], rtol=1e-6)
     assert w.numpy().tolist() == [2]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(6, dtype="float32").reshape(2, 3),
+        np.arange(6, dtype=">f4").reshape(2, 3),
+        np.arange(6, dtype="uint16"),
+        np.arange(6, dtype="float32").reshape(2, 3).T,
+        np.ones(3, registry.get("numpy").native_dtype("bfloat16")),
+        np.broadcast_to(np.float32(1), (3,)),
+    ],
+    ids=["plain", "other bytes", "unsigned", "transposed", "bfloat16", "read-only"],
+)
+def test_adopted_arrays_are_what_asarray_gives(array: Any, on_torch: Any) -> None:
+    adopted, copied = on_torch.adopt(array), on_torch.asarray(array)
+    assert adopted.dtype is copied.dtype
+    assert torch.equal(adopted, copied)
+    with torch.device("meta"):
+        assert on_torch.adopt(array).device == on_torch.asarray(array).device
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_steps_may_overwrite_batches_but_not_the_data(shuffle: bool) -> None:
+    class Overwriting(hornbeam.Sequential):
+        def train_step(self, data: Any) -> Any:
+            seen.append(data[0].clone())
+            data[0].zero_()
+            return {"loss": ops.zeros(())}
+
+    seen: list[Any] = []
+    model = Overwriting([hornbeam.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.arange(20, dtype="float32").reshape(10, 2)
+    kept = x.copy()
+    model.fit(x, np.ones((10, 1), "float32"), batch_size=4, shuffle=shuffle, epochs=2, verbose=0)
+    np.testing.assert_array_equal(x, kept)
+    for rows in (torch.cat(seen[-6:-3]), torch.cat(seen[-3:])):
+        assert sorted(rows[:, 0].tolist()) == kept[:, 0].tolist()
+
+
+def test_batches_that_were_picked_for_a_step_are_not_copied_again(monkeypatch: Any) -> None:
+    from hornbeam.backends import torch_arrays
+
+    def asarray(x: Any, dtype: Any = None) -> Any:
+        copies.append(isinstance(x, np.ndarray))
+        return whole(x, dtype)
+
+    whole, copies = torch_arrays.asarray, []
+    monkeypatch.setattr(torch_arrays, "asarray", asarray)
+    model = hornbeam.Sequential([hornbeam.Input((2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((320, 2), "float32"), np.ones((320, 1), "float32")
+    counts = []
+    for shuffle in (True, False):
+        copies.clear()
+        model.fit(x, y, batch_size=8, shuffle=shuffle, verbose=0)
+        counts.append(sum(copies))
+    assert counts[0] < 40 < 80 <= counts[1]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -108,8 +108,16 @@ class ArrayData:
     def close(self) -> None:
         """Nothing works ahead."""
 
-    def epoch(self, epoch: int = 0, first_step: int = 0) -> Iterator[Batch]:
-        """The batches of an epoch, from `first_step` on."""
+    def epoch(
+        self, epoch: int = 0, first_step: int = 0, own: Callable[[Any], Any] | None = None
+    ) -> Iterator[Batch]:
+        """The batches of an epoch, from `first_step` on.
+
+        Args:
+            epoch: its number.
+            first_step: the first batch.
+            own: what to make of NumPy arrays that a batch has to itself.
+        """
         order = self.order(epoch + first_step // self.whole_epoch)
         data = self.arrays()
         leaves, spec = tree.flatten_with_spec(data)
@@ -120,6 +128,8 @@ class ArrayData:
             first = place * self.batch_size
             rows = order[first : first + self.batch_size]
             picked = [_pick(leaf, rows, first, not self.shuffle) for leaf in leaves]
+            if own is not None and self.shuffle:
+                picked = [own(leaf) if type(leaf) is np.ndarray else leaf for leaf in picked]
             yield tree.unflatten(spec, picked)
 
     def peek(self) -> Batch:
