@@ -165,7 +165,8 @@ class TensorFlowBackend(Backend):
     ) -> Callable[..., Any]:
         """A graph, with XLA only where the user says ``jit_compile=True``.
 
-        Measured on 2 cores, time of a step with XLA / without: MLP 1.6, CNN 1.9, LSTM 2.3.
+        Measured on 2 cores, time of a step with XLA / without: MLP 0.8, CNN 2.5, LSTM 1.0; and XLA
+        compiles for seconds, for each shape of a batch.
         """
         return tensorflow_compiled.Compiled(fn, donate, jit_compile is True)
 
