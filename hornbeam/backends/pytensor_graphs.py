@@ -38,8 +38,8 @@ class _Tracing(threading.local):
     """How many functions are being traced, one inside the other."""
     interpreting = False
     """Whether a graph is being computed that has not been compiled."""
-    make: Callable[..., Run]
-    """How the compiled function that runs was made."""
+    make: Callable[..., Run] = staticmethod(lambda *given: compiled_function(*given))
+    """How the compiled function that runs was made; constant loops are computed before any has run."""
 
 
 _tracing = _Tracing()
@@ -112,12 +112,16 @@ def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Run:
     return call
 
 
-def runnable(inputs: list[Variable], outputs: list[Variable], made: dict[Any, Run]) -> Run:
-    """A function of NumPy arrays, compiled as the graph around it is; `made`: those made before."""
-    make = interpreted if _tracing.interpreting else _tracing.make
+def runnable(inputs: list[Any], outputs: list[Any], made: Any, likewise: bool = False) -> Run:
+    """A function of NumPy arrays, compiled where the graph around it is; `made`: those made before.
+
+    With `likewise` by Numba if that is; Numba wants arrays of one layout, all that may be written to.
+    """
+    compiled = _tracing.make if likewise else compiled_function
+    make = interpreted if _tracing.interpreting else compiled
     if make not in made:
         made[make] = make(inputs, outputs)
-    return made[make]
+    return made[make]  # type: ignore[no-any-return]
 
 
 # ------------------------------------------------------------------------------------- derivatives
@@ -226,7 +230,8 @@ def compiled_function(inputs: list[Variable], outputs: list[Variable], numba: bo
         numba: whether kernels are compiled, and fused, by Numba, which takes seconds or minutes.  Else
             NumPy's are called one by one.
     """
-    chosen = pytensor.config.mode != "Mode" or pytensor.config.linker != "auto"
+    mode = pytensor.config.mode  # while PyTensor computes constants that of what is being compiled
+    chosen = (isinstance(mode, str) and mode != "Mode") or pytensor.config.linker != "auto"
     mode = None if chosen else "NUMBA" if numba else _MODE
     with tracing(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Numba will use object mode")  # for nodes of `Host`

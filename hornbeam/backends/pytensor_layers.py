@@ -26,9 +26,8 @@ def conv(x: Variable, kernel: Variable, steps: Steps) -> Variable:
             conv_kernel(inputs[0], upstream[0], inputs[1], steps),
         )
 
-    return Host("conv", lambda x, k: kernels.conv_values(x, k, steps), [(x.dtype, shape)], pull)(
-        x, kernel
-    )
+    node = Host("conv", lambda x, k: kernels.conv_values(x, k, steps), [(x.dtype, shape)], pull)
+    return node(x, kernel)
 
 
 def conv_kernel(x: Variable, g: Variable, kernel: Variable, steps: Steps) -> Variable:
@@ -70,9 +69,8 @@ def max_pool(x: Variable, steps: Steps) -> Variable:
         x, back, pick = inputs[0], kernels.max_back_values, kernels.max_pick_values
         return [_linear(back, pick, x, outputs[0], upstream[0], steps, x)]
 
-    return Host("max_pool", lambda x: kernels.max_pool_values(x, steps), [(x.dtype, shape)], pull)(
-        x
-    )
+    node = Host("max_pool", lambda x: kernels.max_pool_values(x, steps), [(x.dtype, shape)], pull)
+    return node(x)
 
 
 def _linear(

@@ -235,7 +235,7 @@ def while_loop(test: Callable[[Any], Array], body: Callable[[Any], Any], state: 
 
     def run(going: Any, *values: Any) -> Any:
         now, rest = list(values[: len(inner)]), values[len(inner) :]
-        turn = runnable([*inner, *closed], [*new, *again], functions)
+        turn = runnable([*inner, *closed], [*new, *again], functions, likewise=True)
         while going:
             *now, going = turn(*now, *rest)
         return tuple(map(np.array, now))

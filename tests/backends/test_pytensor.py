@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -357,6 +358,28 @@ def test_loops_are_compiled_as_what_is_around_them(jit_compile: Any, turns: int)
     assert int(count) == turns
     np.testing.assert_array_equal(numpy_of(out), np.full(2, 2.0**turns))
     assert made == [jit_compile is True] * 2  # the function, and a turn of its loop
+
+
+@pytest.mark.parametrize("jit_compile", ["auto", True])
+def test_loops_over_constants_are_computed_while_compiling(jit_compile: Any) -> None:
+    def fn(w: Any, x: Any) -> Any:
+        b = backend()
+        turn = lambda c: (c[0] + 1, c[1] * 2)  # noqa: E731
+        doubled = b.while_loop(lambda c: c[0] < np.int32(3), turn, (np.int32(0), ops.ones(2)))[1]
+        total = b.scan(lambda c, row: (c + row, c), ops.zeros(()), ops.ones(3))[0]
+        return x * w + doubled + total
+
+    found: list[Any] = []
+
+    def run() -> None:  # in a thread that has run nothing yet
+        with config.use_backend("pytensor"):
+            compiled = backend().compile(fn, jit_compile=jit_compile)
+            found.append(numpy_of(compiled(ops.ones(()), np.ones(2, np.float32))))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    np.testing.assert_array_equal(found[0], [12, 12])
 
 
 @pytest.mark.parametrize("jit_compile", ["auto", True])
