@@ -115,7 +115,7 @@ def interpreted(inputs: list[Variable], outputs: list[Variable]) -> Run:
 def runnable(inputs: list[Any], outputs: list[Any], made: Any, likewise: bool = False) -> Run:
     """A function of NumPy arrays, compiled where the graph around it is; `made`: those made before.
 
-    With `likewise` by Numba if that is; Numba wants arrays of one layout, all that may be written to.
+    With `likewise` by Numba if that is; Numba takes no number for an array, as rows of a scan may be.
     """
     compiled = _tracing.make if likewise else compiled_function
     make = interpreted if _tracing.interpreting else compiled
