@@ -216,23 +216,13 @@ class FusedSteps(_Compiled):
         b, size = self.backend, self.batch_size
 
         def many(values: list[Any], data: list[Any], order: Any, first: Any, last: Any) -> Any:
-            whole, rest = divmod(b.shape(order)[0], size)
+            def step(state: list[Any], rows: Any) -> list[Any]:
+                batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
+                return self._after(state, tree.unflatten(self.spec, batch))
 
-            def steps_of(count: int) -> Callable[[Any], Any]:
-                def body(carry: Any) -> Any:
-                    i, state = carry
-                    rows = b.slice(order, (i * size,), (count,))
-                    batch = [None if leaf is None else b.take(leaf, rows, 0) for leaf in data]
-                    return i + 1, self._after(state, tree.unflatten(self.spec, batch))
-
-                return body
-
-            carry = (first, values)
-            until = b.minimum(last, np.int32(whole)) if rest else last
-            carry = b.while_loop(lambda carry: carry[0] < until, steps_of(size), carry)
-            if rest:  # once or not at all; engines treat state in loops alike, in branches not
-                carry = b.while_loop(lambda carry: carry[0] < last, steps_of(rest), carry)
-            result, values = pure(self.finish, self.variables, carry[1])
+            loop = _sized_loop if isinstance(b.shape(order)[0], int) else _open_loop
+            values = loop(b, step, values, order, size, first, last)
+            result, values = pure(self.finish, self.variables, values)
             self._keys = list(result)
             return values, result
 
@@ -254,3 +244,48 @@ class FusedSteps(_Compiled):
             for variable, value in zip(self.variables, new, strict=True):
                 variable._set(value)
         return in_order(result, self._keys)
+
+
+_Stepped = Callable[[list[Any], Any], list[Any]]
+
+
+def _sized_loop(
+    b: Backend, step: _Stepped, state: list[Any], order: Any, size: int, first: Any, last: Any
+) -> list[Any]:
+    """The state after the steps from `first` to `last` where all sizes are known while tracing."""
+
+    def steps_of(count: int) -> Callable[[Any], Any]:
+        def body(carry: Any) -> Any:
+            i, state = carry
+            return i + 1, step(state, b.slice(order, (i * size,), (count,)))
+
+        return body
+
+    whole, rest = divmod(b.shape(order)[0], size)
+    until = b.minimum(last, np.int32(whole)) if rest else last
+    carry = b.while_loop(lambda carry: carry[0] < until, steps_of(size), (first, state))
+    if rest:  # once or not at all; engines treat state in loops alike, in branches not
+        carry = b.while_loop(lambda carry: carry[0] < last, steps_of(rest), carry)
+    return carry[1]  # type: ignore[no-any-return]
+
+
+def _open_loop(
+    b: Backend, step: _Stepped, state: list[Any], order: Any, size: int, first: Any, last: Any
+) -> list[Any]:
+    """The same where sizes are left open: one loop, compiled once for any number of rows.
+
+    Each turn hands the next one its rows, so that their number is to the step a size like any other.
+    Taken within it, PyTensor 3.0.7 puts into the step how the number came about, in circles at times.
+    """
+    total = b.asarray(b.shape(order)[0])
+
+    def rows_of(i: Any) -> Any:
+        count = b.minimum(b.maximum(total - i * size, 0), size)
+        return b.slice(order, (i * size,), (count,))
+
+    def body(carry: Any) -> Any:
+        i, state, rows = carry
+        return i + 1, step(state, rows), rows_of(i + 1)
+
+    carry = (first, state, rows_of(first))
+    return b.while_loop(lambda carry: carry[0] < last, body, carry)[1]  # type: ignore[no-any-return]

@@ -328,6 +328,33 @@ def test_numba_computes_the_same(one_by_one: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("asks_for_sizes", "sizes"), [(False, [16, 17, 30, 128, 23]), (True, [17])]
+)
+def test_a_loop_is_compiled_once_for_any_number_of_rows(
+    asks_for_sizes: bool, sizes: list[int]
+) -> None:
+    def loss(y: Any, found: Any) -> Any:
+        rows = int(ops.shape(y)[0]) if asks_for_sizes else 8
+        return ops.sum(ops.square(y - found)) / rows
+
+    def fitted(listeners: list[Any]) -> tuple[Any, list[Any]]:
+        hornbeam.utils.set_random_seed(0)
+        model = Sequential([layers.Input((3,)), layers.Dense(1)])
+        model.compile("sgd", loss, jit_compile=True)
+        rng = np.random.default_rng(0)
+        for rows in sizes:
+            x, y = rng.normal(size=(rows, 3)), rng.normal(size=(rows, 1))
+            model.fit(x, y, batch_size=8, verbose=0, callbacks=listeners)
+        return model, model.get_weights()
+
+    model, weights = fitted([])
+    (loop,) = (run for key, run in model._steps_cache.items() if key[0] == "fused train")
+    assert loop._run.compilations() == 1
+    for ours, one_by_one in zip(weights, fitted([Listening()])[1], strict=True):
+        np.testing.assert_allclose(ours, one_by_one, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
     ("units", "jit_compile", "loops"), [(2, True, True), (2, "auto", False), (1024, True, False)]
 )
 def test_small_steps_of_numba_run_in_a_loop(units: int, jit_compile: Any, loops: bool) -> None:
