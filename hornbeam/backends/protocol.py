@@ -298,6 +298,10 @@ class Backend:
         """
         return None
 
+    def batches_of(self, source: Any) -> Any:
+        """What brings the same batches as a loader of the engine's own, and sooner; else `source`."""
+        return source
+
     def module_adapter(self, module: Any) -> Any:
         """What runs a module of the engine's own on given values, for a layer around it."""
         raise self.unsupported("modules as layers")

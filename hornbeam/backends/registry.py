@@ -296,9 +296,9 @@ def engine_of(kind: type) -> Backend | None:
     return found
 
 
-def engine_with_module(module: Any) -> Backend | None:
-    """The engine whose own kind of module `module` is, by the packages of its classes."""
-    roots = {kind.__module__.partition(".")[0] for kind in type(module).__mro__}
+def engine_behind(thing: Any) -> Backend | None:
+    """The engine whose package `thing` comes from, or None: a module, say, or a loader of data."""
+    roots = {kind.__module__.partition(".")[0] for kind in type(thing).__mro__}
     found = [name for name, (_, package) in ENGINES.items() if package in roots]
     return get(found[0]) if found else None
 

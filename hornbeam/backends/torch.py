@@ -24,7 +24,7 @@ from hornbeam.backends import (
     torch_rules,
     windows,
 )
-from hornbeam.backends.bridges import torch_modules
+from hornbeam.backends.bridges import torch_loaders, torch_modules
 from hornbeam.backends.bridges.torch_modules import module as module
 from hornbeam.backends.protocol import ARRAY_PRIMITIVES, COMPOSITIONS, Array, Backend
 from hornbeam.backends.torch_arrays import DTYPES, NAMES
@@ -59,6 +59,7 @@ class TorchBackend(Backend):
     compiles_on_request = True
     xp: ClassVar[Any] = torch_arrays.NAMESPACE
     native: ClassVar[frozenset[str]] = frozenset(NATIVE)
+    batches_of = torch_loaders.batches_of
 
     def __getattr__(self, name: str) -> Any:
         """Compositions, too, may meet dtypes that PyTorch has no arithmetic for."""

@@ -53,11 +53,11 @@ class TorchModuleWrapper(Layer):
     ) -> None:
         super().__init__(name=name, **kwargs)
         self._maker = None
-        backend = registry.engine_with_module(module)
+        backend = registry.engine_behind(module)
         if backend is None and callable(module):
             self._maker = module
             module = module()
-            backend = registry.engine_with_module(module)
+            backend = registry.engine_behind(module)
         if backend is None:
             raise InputError(
                 f"TorchModuleWrapper needs a torch.nn.Module, or a function that makes one, got "

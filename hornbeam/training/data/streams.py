@@ -42,6 +42,8 @@ class StreamData:
     ) -> None:
         check_class_weight(class_weight)
         self.source = source
+        owner = registry.engine_behind(source)
+        self._batches = source if owner is None else owner.batches_of(source)
         self.class_weight = class_weight
         self.steps = steps
         self.what = what
@@ -86,7 +88,7 @@ class StreamData:
         self._taken = first
         if self.indexable:
             return self._fetch(self._order(epoch)[first:])
-        iterator: Iterator[Any] = iter(self.source)
+        iterator: Iterator[Any] = iter(self._batches)
         self._skip(iterator, first)
         return iterator
 
@@ -134,7 +136,7 @@ class StreamData:
 
     def _skip_to(self, taken: int) -> None:
         if self._iterator is None:
-            self._iterator = iter(self.source)
+            self._iterator = iter(self._batches)
         self._skip(self._iterator, taken)
 
     def peek(self) -> Batch:
