@@ -98,7 +98,7 @@ result = model.predict(x, verbose=0)
 
 def run(source):
     names: dict[str, object] = {}
-    hornbeam.backend.clear_session()
+    hornbeam.backend.clear_session(free_memory=False)
     hornbeam.utils.set_random_seed(1)
     exec(source, names)
     return names["result"]

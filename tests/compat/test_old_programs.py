@@ -22,7 +22,7 @@ CASES = [
 
 def run(source: str) -> object:
     names: dict[str, object] = {}
-    hornbeam.backend.clear_session()
+    hornbeam.backend.clear_session(free_memory=False)
     hornbeam.utils.set_random_seed(3)
     exec(PRELUDE + source, names)
     return names["result"]

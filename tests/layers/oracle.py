@@ -68,7 +68,7 @@ def _oracle(name: str) -> Oracle:
     import keras
 
     row = BY_NAME[name]
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     layer = row.make(keras.layers)
     inputs = [jax.numpy.asarray(x) for x in row.inputs()]
     specs = [keras.KerasTensor(x.shape, str(x.dtype)) for x in inputs]
