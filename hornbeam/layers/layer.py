@@ -195,7 +195,7 @@ class Layer(OldLayer, Unquantized, Stateful, Operation):
                 f"{type(self).__name__}.__init__() must call `super().__init__(**kwargs)` first."
             )
         backend = self._backend or engine_of_any((args, kwargs)) or registry.current()
-        with registry.use_backend(backend) if backend is not registry.current() else _NOTHING:
+        with registry.on(backend):
             context.path.append(self.name)
             context.layers.append(self)
             try:

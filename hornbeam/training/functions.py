@@ -54,7 +54,7 @@ class StepFunction:
     def _step(self, batch: Any) -> Any:
         data = self.model._one_batch(*unpack_x_y_sample_weight(batch), None, self.kind)
         backend = self.model._model_backend()
-        with registry.use_backend(backend):
+        with registry.on(backend):
             return self.model._step(self.kind)(backend.handed_over(data))
 
 

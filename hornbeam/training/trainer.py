@@ -436,7 +436,7 @@ class Trainer(CachedSteps):
                 metrics.build(y, y_pred, loss)
             self._forget_compiled()
         if self.optimizer is not None and not self.optimizer.built:
-            with registry.use_backend(self._model_backend()):
+            with registry.on(self._model_backend()):
                 self.optimizer.build(model.trainable_variables)
             self._forget_compiled()
 
@@ -624,7 +624,7 @@ class Trainer(CachedSteps):
         """
         self._assert_compiled("train_on_batch")
         data = self._one_batch(x, y, sample_weight, class_weight, "train")
-        with registry.use_backend(self._model_backend()):
+        with registry.on(self._model_backend()):
             logs = run_once(self, "train", data)
         return self._batch_result(logs, return_dict)
 
@@ -635,7 +635,7 @@ class Trainer(CachedSteps):
         """Measure one batch; arguments and result as for `train_on_batch`."""
         self._assert_compiled("test_on_batch")
         data = self._one_batch(x, y, sample_weight, None, "test")
-        with registry.use_backend(self._model_backend()):
+        with registry.on(self._model_backend()):
             logs = run_once(self, "test", data)
         return self._batch_result(logs, return_dict)
 
@@ -666,7 +666,7 @@ class Trainer(CachedSteps):
 
         if x is None:
             raise InputError(f"{kind}_on_batch() got no data: `x` is None.")
-        with registry.use_backend(self._model_backend()):
+        with registry.on(self._model_backend()):
             x, y, sample_weight = (
                 as_arrays(x, "x"),
                 as_arrays(y, "y"),
@@ -686,7 +686,7 @@ class Trainer(CachedSteps):
                 "evaluated, but not trained. Build the model under "
                 "`hornbeam.config.set_backend('jax')`."
             )
-        with registry.use_backend(backend):
+        with registry.on(backend):
             if not self._is_prepared(kind):
                 self._prepare((x, y, sample_weight), kind)
         if _overrides(self, kind) is None:

@@ -195,7 +195,8 @@ def count_rows(x: Any, y: Any, sample_weight: Any, what: str) -> int:
     """
     counts: dict[str, int] = {}
     for name, structure in (("x", x), ("y", y), ("sample_weight", sample_weight)):
-        for path, leaf in tree.flatten_with_path(structure) if structure is not None else ():
+        one = structure is None or type(structure) is np.ndarray  # mostly; a tree takes 5 us
+        for path, leaf in [((), structure)] if one else tree.flatten_with_path(structure):
             if leaf is None:
                 continue
             shown = name + "".join(f"[{key!r}]" for key in path)
