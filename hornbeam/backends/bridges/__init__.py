@@ -1,1 +1,1 @@
-"""What users of an engine's own tools get: its modules, its programs in files.  No op needs these."""
+"""What users of an engine's own tools get: its modules, loaders, programs.  No op needs these."""
