@@ -274,8 +274,8 @@ def _open_loop(
 ) -> list[Any]:
     """The same where sizes are left open: one loop, compiled once for any number of rows.
 
-    Each turn hands the next one its rows, so that their number is to the step a size like any other.
-    Taken within it, PyTensor 3.0.7 puts into the step how the number came about, in circles at times.
+    Each turn hands the next one its rows, so that their number is to the step a size like any other.  If
+    a step took its own, an engine that infers sizes would put into it how the number came about.
     """
     total = b.asarray(b.shape(order)[0])
 
