@@ -45,6 +45,12 @@ _WIDER = {
 _WIDER_IF_REFUSED = {tf.bfloat16: tf.float32, tf.float16: tf.float32, tf.uint64: tf.int64}
 
 
+@functools.cache
+def has_gpu() -> bool:
+    """Whether there is a GPU to compute on."""
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def asarray(x: Any, dtype: str | None = None) -> Array:
     """`x` as a tensor; NumPy arrays are copied, since nobody else may change a tensor's values."""
     if isinstance(x, TracedDim):
