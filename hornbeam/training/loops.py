@@ -35,8 +35,15 @@ from hornbeam.training.pace import paced
 from hornbeam.training.progress import Progress, make_progress
 from hornbeam.training.resume import Run
 
-FUSED_BYTES = 2 * 2**30
+FUSED_BYTES = 2**31
 """Data larger than this is fed batch by batch instead of being put on the device as a whole."""
+COPIED_BYTES = 2**28
+"""The same on a CPU, where that is one more copy of the data, if batches are large as well.
+
+2 GB in batches of 800 KB: 2 to 5 ms for each step of TensorFlow's first epoch, batch by batch 1.1.
+"""
+LARGE_BATCH = 2**17
+"""Bytes of a batch whose copy takes longer than to call a step."""
 SENT_ALONG = 2**20
 """Bytes; shorter arrays go with each call, which is 20 us cheaper than bringing them before."""
 
@@ -311,15 +318,20 @@ def _can_fuse(model: Any, data: Any, kind: str, listeners: Any) -> bool:
         and data.rows >= 2 * data.batch_size
         and not model._has_own_step(kind)
         and not listens(listeners, kind)
-        and _fits(tree.flatten(data.arrays()))
+        and _fits(data, model._model_backend())
         and model._step(kind).worth_fusing(data.peek)
     )
 
 
-def _fits(leaves: list[Any]) -> bool:
+def _fits(data: ArrayData, backend: Any) -> bool:
     """Whether data can lie on the device as a whole."""
-    small = sum(getattr(leaf, "nbytes", 0) for leaf in leaves) <= FUSED_BYTES
-    return small and not any(isinstance(leaf, SparseRows) for leaf in leaves)
+    leaves = tree.flatten(data.arrays())
+    if any(isinstance(leaf, SparseRows) for leaf in leaves):
+        return False
+    size = sum(leaf.nbytes for leaf in leaves if isinstance(leaf, np.ndarray))
+    if size > COPIED_BYTES and size > LARGE_BATCH * data.whole_epoch:
+        return not all(name.startswith("cpu") for name in backend.devices()) and size <= FUSED_BYTES
+    return size <= FUSED_BYTES
 
 
 def _fused_epoch(

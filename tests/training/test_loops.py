@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 import hornbeam
-from hornbeam import tree
+from hornbeam import ops, tree
+from hornbeam.backends import get as get_backend
 from hornbeam.callbacks import Callback, callback
 from hornbeam.errors import InputError
-from hornbeam.training import progress
+from hornbeam.training import loops, progress
 from tests.engines import ENGINES, TRAINABLE
 
 X = np.random.default_rng(0).random((10, 3)).astype(np.float32)
@@ -111,6 +112,36 @@ def test_a_loop_takes_the_last_and_smaller_batch_along(engine, rows):
             lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), fused, stepwise
         )
     assert found[0][2] == 3 * -(-rows // 4)
+
+
+def test_large_data_is_fed_batch_by_batch(monkeypatch):
+    """More than a device should hold, or than is worth a copy; arrays of the engine are there."""
+
+    def fitted(x=X, **limits):
+        looped = []
+        run = loops._fused_epoch
+        with monkeypatch.context() as patch:
+            for name, limit in limits.items():
+                patch.setattr(loops, name, limit)
+            patch.setattr(loops, "_fused_epoch", lambda *args: looped.append(1) or run(*args))
+            hornbeam.utils.set_random_seed(1)
+            model = regression()
+            model.fit(x, Y, batch_size=4, epochs=2, verbose=0)
+        return len(looped), model.get_weights()
+
+    size = X.nbytes + Y.nbytes
+    (many, in_loops), (none, batches) = fitted(FUSED_BYTES=size), fitted(FUSED_BYTES=size - 1)
+    assert (many, none) == (2, 0)
+    for one, other in zip(in_loops, batches, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-6)
+    assert fitted(ops.convert_to_tensor(X), FUSED_BYTES=Y.nbytes)[0] == 2
+    assert fitted(COPIED_BYTES=size - 1, LARGE_BATCH=size // 3 - 1)[0] == 0
+    assert fitted(COPIED_BYTES=size, LARGE_BATCH=size // 3 - 1)[0] == 2
+    assert fitted(COPIED_BYTES=size - 1, LARGE_BATCH=size // 3 + 1)[0] == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(type(get_backend("jax")), "devices", lambda self: ["cpu:0", "gpu:0"])
+        assert fitted(COPIED_BYTES=size - 1, LARGE_BATCH=1)[0] == 2
+        assert fitted(COPIED_BYTES=size - 1, LARGE_BATCH=1, FUSED_BYTES=size - 1)[0] == 0
 
 
 def test_a_seed_repeats_a_run_exactly():
