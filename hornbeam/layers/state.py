@@ -54,28 +54,25 @@ def found_on(owner: Any, what: str, search: Callable[[], list[Any]]) -> list[Any
 def members(obj: Any, kinds: tuple[type, ...]) -> Iterator[Any]:
     """The instances of `kinds` among the attributes of `obj`, each once, in order of setting."""
     skip = type(obj)._untracked
-    seen: set[int] = set()
-    for name, value in obj.__dict__.items():
-        if type(value) not in PLAIN and name not in skip:
-            yield from _search(value, kinds, seen)
+    values = [v for name, v in obj.__dict__.items() if type(v) not in PLAIN and name not in skip]
+    return _among(values, kinds, set())
 
 
 PLAIN = frozenset({type(None), bool, int, float, str})
 """Types of most attributes, which hold nothing."""
 
 
-def _search(value: Any, kinds: tuple[type, ...], seen: set[int]) -> Iterator[Any]:
-    if isinstance(value, kinds):
-        if id(value) not in seen:
-            seen.add(id(value))
-            yield value
-        return
-    kind: Any = type(value)
-    container = _container(kind)
-    if container is not None:
-        for item in value.values() if container is Mapping else value:
-            if type(item) not in PLAIN:
-                yield from _search(item, kinds, seen)
+def _among(values: Any, kinds: tuple[type, ...], seen: set[int]) -> Iterator[Any]:
+    for value in values:
+        if isinstance(value, kinds):
+            if id(value) not in seen:
+                seen.add(id(value))
+                yield value
+            continue
+        kind: Any = type(value)
+        container = None if kind in PLAIN else _container(kind)
+        if container is not None:
+            yield from _among(value.values() if container is Mapping else value, kinds, seen)
 
 
 @functools.cache
