@@ -338,6 +338,25 @@ class JaxBackend(Backend):
             return jax_linear.plus_bias(x1, x2)
         return jnp.add(x1, x2)
 
+    def multiply(self, x1: Array, x2: Array) -> Array:
+        """So is a scale."""
+        if in_own_compilation.get() and jax_linear.is_bias(x1, x2):
+            return jax_linear.times_scale(x1, x2)
+        return jnp.multiply(x1, x2)
+
+    def sum(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """Over all axes but the last by a way that is up to 30 times faster; see `jax_linear`."""
+        if in_own_compilation.get() and jax_linear.is_columns(x, axis):
+            total = jax_linear.column_sums(x)
+            return total.reshape((1,) * (x.ndim - 1) + total.shape) if keepdims else total
+        return jnp.sum(x, axis=axis, keepdims=keepdims)
+
+    def mean(self, x: Array, axis: Any = None, keepdims: bool = False) -> Array:
+        """As `sum`."""
+        if in_own_compilation.get() and jax_linear.is_columns(x, axis):
+            return self.sum(x, axis, keepdims) / (x.size // x.shape[-1])
+        return jnp.mean(x, axis=axis, keepdims=keepdims)
+
     def matmul(self, x1: Array, x2: Array) -> Array:
         """Rows of any rank as a matrix: else XLA makes transposed copies for the kernel's gradient.
 

@@ -9,8 +9,12 @@ gradient of the input + that of the kernel.
   Hornbeam compiles (`in_own_compilation`); within the user's ``jax.jit`` a column of padding, cut off
   again, helps (12 + 14 + 53), but not for 1x1 (kernel gradient 2,500 instead of 80).
 - Depthwise convolutions are a loop over channels in both: 8x56x56x128 * 3x3, stride 2: 20 + 275 + 63;
-  as a sum of shifted products: 4 + 2 + 75.  8x28x28x64 * 3x3: 9 + 9 + 6 and 1 + 0.5 + 9.
-- 1x1 convolutions are products of matrices: 8x56x56x256 * 256x64: 10 + 7 + 27 and 7 + 7 + 17.
+  as a sum of shifted products: 4 + 2 + 75.  8x28x28x64 * 3x3: 9 + 9 + 6 and 1 + 0.5 + 9.  The kernel's
+  gradient is sums over rows, for which see `jax_linear.column_sums`: 32x32x32x64 * 3x3 96 and 7 (wall
+  time), 32x14x14x384 112 and 7.
+- 1x1 convolutions are products of matrices: 8x56x56x256 * 256x64: 10 + 7 + 27 and 7 + 7 + 17.  As rows,
+  so that XLA makes no transposed copies for its gradient (`JaxBackend.matmul`): two of them with
+  a relu between, 32x32x32x16 to 64 and back, 42 forward and back, 9 so (wall time).
 - The gradient of ``reduce_window`` is a scatter: maxima of 2x2 over 128x24x24x32 take 40, as maxima of
   four strided slices 3; of 3x3 with stride 2 over 16x56x56x64, 82 and 10.
 """
@@ -28,6 +32,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.experimental.xla_metadata import set_xla_metadata
+from jax.interpreters import ad
 
 from hornbeam.backends import jax_linear, windows
 
@@ -120,12 +126,16 @@ def _conv(inputs: Array, kernel: Array, plan: windows.Plan, pads: tuple[Any, ...
     unpadded = all(p == (0, 0) for p in pads)
     if on_cpu():
         if groups == channels == kernel.shape[-1] > 1 and np.prod(size) <= FEW:
+            if in_own_compilation.get() and plan.channels_last and jax_linear.is_large(inputs):
+                return _depthwise_primitive().bind(inputs, kernel, plan=plan, pads=pads)
             return _depthwise(inputs, kernel, plan, pads)
         if groups == 1 and unpadded and {*size, *plan.strides} == {1}:
             axis = plan.channel_axis
-            out = lax.dot_general(
-                inputs, kernel.reshape(kernel.shape[-2:]), (((axis,), (0,)), ((), ()))
-            )
+            weights = kernel.reshape(kernel.shape[-2:])
+            if plan.channels_last and in_own_compilation.get():
+                rows = jax_linear.matmul(lax.collapse(inputs, 0, -1), weights)
+                return rows.reshape(*inputs.shape[:-1], weights.shape[-1])
+            out = lax.dot_general(inputs, weights, (((axis,), (0,)), ((), ())))
             return out if plan.channels_last else jnp.moveaxis(out, -1, 1)
     plain = all(s == 1 for s in (*plan.strides, *plan.dilations))
     if in_own_compilation.get() and plain and groups == 1 and plan.ndim == 2 and plan.channels_last:
@@ -161,6 +171,45 @@ def _depthwise(inputs: Array, kernel: Array, plan: windows.Plan, pads: Sequence[
         term = part * weight
         total = term if total is None else total + term
     return total
+
+
+@functools.cache
+def _depthwise_primitive() -> Any:
+    """`_depthwise` and its gradients, each of which XLA fuses with nothing.
+
+    Else it takes all of the shifted products again for each sum over what comes of them, and the sums
+    of batch normalization are four: 32x32x32x64 from a 1x1 convolution with normalization, by a window
+    of 3x3, took 290 ms forward and back.
+    """
+    made = jax_linear.primitive("hornbeam_depthwise", _depthwise_apart)
+    ad.defbilinear(made, _depthwise_to_input, _depthwise_to_kernel)
+    return made
+
+
+def _depthwise_apart(x: Array, kernel: Array, plan: windows.Plan, pads: Any) -> Array:
+    with set_xla_metadata(inlineable="false"):
+        return _called(x, kernel, plan, pads)
+
+
+_called = jax.jit(_depthwise, static_argnums=(2, 3))
+
+
+def _depthwise_to_input(upstream: Array, x: Any, kernel: Array, plan: Any, pads: Any) -> Array:
+    with set_xla_metadata(inlineable="false"):
+        return _turned(upstream, kernel, x.aval.shape, plan, pads)
+
+
+@functools.partial(jax.jit, static_argnums=(2, 3, 4))
+def _turned(upstream: Array, kernel: Array, shape: Any, plan: Any, pads: Any) -> Array:
+    given = jax.ShapeDtypeStruct(shape, upstream.dtype)
+    return jax.linear_transpose(lambda x: _depthwise(x, kernel, plan, pads), given)(upstream)[0]
+
+
+def _depthwise_to_kernel(upstream: Array, x: Array, kernel: Any, plan: Any, pads: Any) -> Array:
+    """XLA's own sums take 10 to 20 times as long; see `jax_linear.column_sums`."""
+    shape = kernel.aval.shape
+    parts = _slices(x, shape[: plan.ndim], plan, pads, np.zeros((), x.dtype))
+    return jnp.stack([jax_linear.column_sums(part * upstream) for part in parts]).reshape(shape)
 
 
 def _slices(

@@ -51,7 +51,9 @@ def moments(
         )
     along = axes_of(axes, x.ndim, "moments")
     mean = b.mean(x, axis=along, keepdims=True)
-    variance = b.mean(b.square(x - mean), axis=along, keepdims=True)
+    kept = min({*range(x.ndim)} - {*along}, default=x.ndim)
+    centred = b.add(x, -b.reshape(mean, b.shape(mean)[kept:]))
+    variance = b.mean(b.square(centred), axis=along, keepdims=True)
     if keepdims:
         return mean, variance
     return b.squeeze(mean, axis=along), b.squeeze(variance, axis=along)
@@ -92,14 +94,24 @@ def batch_normalization(
     [[-1.0, -1.0], [1.0, 1.0]]
     """
     place = one_axis(axis, x.ndim, "batch_normalization")
-    shape = [b.shape(x)[a] if a == place else 1 for a in range(x.ndim)]
     factor = b.rsqrt(variance + epsilon)
     if scale is not None:
         factor = factor * scale
     shift = -mean * factor
     if offset is not None:
         shift = shift + offset
-    return x * b.reshape(factor, shape) + b.reshape(shift, shape)
+    scaled = b.multiply(x, _along(b, factor, x, [place]))
+    return b.add(scaled, _along(b, shift, x, [place]))
+
+
+def _along(b: Backend, value: Array, x: Array, axes: Sequence[int]) -> Array:
+    """`value`, which belongs to these axes of `x`, in a shape to multiply `x` by or to add to it.
+
+    It has no axes in front, so that engines find a scale or a bias where there is one: they have ways
+    of their own for their gradients.
+    """
+    shape = [b.shape(x)[a] if a in axes else 1 for a in range(min(axes), x.ndim)]
+    return b.reshape(value, shape)
 
 
 @op("x gamma beta", dtype=rules.normalization)  # type: ignore[arg-type]  # **kwargs
@@ -137,12 +149,11 @@ def layer_normalization(
         raise InputError(f"layer_normalization() got unknown arguments {sorted(kwargs)}.")
     epsilon = settings.epsilon() if epsilon is None else epsilon
     axes = axes_of(axis, x.ndim, "layer_normalization")
-    shape = [b.shape(x)[a] if a in axes else 1 for a in range(x.ndim)]
     away = x - b.mean(x, axis=axes, keepdims=True)
     out = away * b.rsqrt(b.mean(b.square(away), axis=axes, keepdims=True) + epsilon)
     if gamma is not None:
-        out = out * b.reshape(gamma, shape)
-    return out if beta is None else out + b.reshape(beta, shape)
+        out = b.multiply(out, _along(b, gamma, x, axes))
+    return out if beta is None else b.add(out, _along(b, beta, x, axes))
 
 
 @op("x scale", dtype=rules.normalization)
@@ -175,7 +186,7 @@ def rms_normalization(
     out = x * b.rsqrt(b.mean(b.square(x), axis=axes, keepdims=True) + epsilon)
     if scale is None:
         return out
-    return out * b.reshape(scale, [b.shape(x)[a] if a in axes else 1 for a in range(x.ndim)])
+    return b.multiply(out, _along(b, scale, x, axes))
 
 
 @op("x", dtype=rules.mean)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from hornbeam.backends import jax_linear, jax_windows, registry
+from hornbeam.backends import jax_linear, jax_windows, registry, windows
 
 jax = pytest.importorskip("jax")
 PADS = ((1, 0), (2, 1))
@@ -25,10 +25,42 @@ def _product(x: Any, kernel: Any) -> Any:
     return jax_linear.matmul(x, kernel)
 
 
+def _depthwise(x: Any, kernel: Any, stride: int) -> Any:
+    plan = windows.plan(2, stride, 1, "channels_last")
+    return jax_windows._depthwise_primitive().bind(x, kernel, plan=plan, pads=PADS)
+
+
+def _grouped(x: Any, kernel: Any, stride: int) -> Any:
+    return jax.lax.conv_general_dilated(
+        x,
+        kernel,
+        (stride, stride),
+        PADS,
+        dimension_numbers=jax_linear.LAYOUT,
+        feature_group_count=x.shape[-1],
+    )
+
+
 PAIRS: dict[str, tuple[Callable[..., Any], Callable[..., Any], list[tuple[int, ...]]]] = {
     "conv": (lambda x, k: jax_linear.conv(x, k, PADS), _conv, [(2, 5, 6, 3), (3, 2, 3, 4)]),
     "bias": (jax_linear.plus_bias, lambda x, b: x + b, [(2, 5, 3), (3,)]),
     "bias of two axes": (jax_linear.plus_bias, lambda x, b: x + b, [(4, 5, 3), (5, 3)]),
+    "scale": (jax_linear.times_scale, lambda x, w: x * w, [(2, 5, 4, 3), (3,)]),
+    "columns": (
+        lambda x, w: jax_linear.column_sums(x) * w,
+        lambda x, w: x.sum((0, 1)) * w,
+        [(2, 5, 3), (3,)],
+    ),
+    "depthwise": (
+        lambda x, k: _depthwise(x, k, 1),
+        lambda x, k: _grouped(x, k, 1),
+        [(2, 5, 6, 3), (3, 2, 1, 3)],
+    ),
+    "depthwise by strides": (
+        lambda x, k: _depthwise(x, k, 2),
+        lambda x, k: _grouped(x, k, 2),
+        [(2, 5, 6, 3), (3, 2, 1, 3)],
+    ),
     "thin": (_product, lambda x, k: x @ k, [(6, 9), (9, 2)]),
 }
 
@@ -74,6 +106,81 @@ def test_large_biases_alone_are_added_so(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not jax_linear.is_bias(zeros((2, 4, 3)), zeros((1, 3)))
     assert not jax_linear.is_bias(zeros((2, 4, 3), "float16"), zeros(3, "float16"))
     assert not jax_linear.is_bias(zeros((2, 4, 3)), 1.0)
+
+
+def test_sums_of_many_rows_alone_are_taken_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_linear, "MANY", 24)
+    zeros = jax.numpy.zeros
+    assert jax_linear.is_columns(zeros((2, 4, 3)), (0, 1))
+    assert jax_linear.is_columns(zeros((2, 4, 3)), [-2, 0])
+    assert not jax_linear.is_columns(zeros((2, 3, 3)), (0, 1))  # few
+    assert not jax_linear.is_columns(zeros((2, 4, 3)), (0, 2))
+    assert not jax_linear.is_columns(zeros((2, 4, 3)), (0, 1, 2))
+    assert not jax_linear.is_columns(zeros((2, 4, 3)), 0)
+    assert not jax_linear.is_columns(zeros((2, 4, 3)), None)
+    assert not jax_linear.is_columns(zeros((8, 3)), (0,))
+    assert not jax_linear.is_columns(zeros((2, 4, 3), "float16"), (0, 1))
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+def test_sums_of_rows_where_hornbeam_compiles(keepdims: bool) -> None:
+    b = registry.get("jax")
+    x = np.random.default_rng(0).standard_normal((4, 128, 8, 64)).astype("float32")
+    seen: list[str] = []
+
+    def both(x: Any) -> Any:
+        def sums(x: Any) -> Any:
+            return b.sum(x, (0, 1, 2), keepdims), b.mean(x, (0, 1, 2), keepdims)
+
+        seen.append(str(jax.make_jaxpr(sums)(x)))
+        return sums(x)
+
+    for found, whole in zip(b.compile(both)(x), (np.sum, np.mean), strict=True):
+        expected = whole(x.astype("float64"), axis=(0, 1, 2), keepdims=keepdims)
+        assert found.shape == expected.shape
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-3)
+    on = jax_windows.compiler_options() is not None
+    assert seen[0].count("hornbeam_columns") == 2 * on
+    assert "hornbeam_columns" not in str(jax.make_jaxpr(lambda x: b.sum(x, (0, 1, 2)))(x))
+
+
+def test_normalization_and_depthwise_convolutions_of_many_rows() -> None:
+    """A step of a block of a mobile network: the same slopes as without any of these ways."""
+    import hornbeam
+    from hornbeam import layers
+
+    if jax_windows.compiler_options() is None:
+        pytest.skip("XLA does not compute on a CPU, or knows no such option")
+    inputs = hornbeam.Input((16, 16, 8))
+    x = layers.BatchNormalization()(layers.Conv2D(32, 1)(inputs))
+    x = layers.DepthwiseConv2D(3, padding="same")(layers.ReLU(6.0)(x))
+    x = layers.LayerNormalization()(layers.BatchNormalization()(x))
+    model = hornbeam.Model(inputs, layers.Dense(1)(layers.GlobalAveragePooling2D()(x)))
+    rng = np.random.default_rng(0)
+    data = rng.standard_normal((32, 16, 16, 8)).astype("float32")
+    state = (
+        [v.value for v in model.trainable_variables],
+        [v.value for v in model.non_trainable_variables],
+    )
+    found = []
+    for own in (False, True):
+
+        def slopes(trainable: Any, other: Any, x: Any, own: bool = own) -> Any:
+            def loss(trainable: Any) -> Any:
+                return (model.stateless_call(trainable, other, x, training=True)[0] ** 2).sum()
+
+            token = jax_windows.in_own_compilation.set(own)
+            try:
+                return jax.grad(loss)(trainable)
+            finally:
+                jax_windows.in_own_compilation.reset(token)
+
+        text = str(jax.make_jaxpr(slopes)(*state, data))
+        for name in ("hornbeam_columns", "hornbeam_spread", "hornbeam_depthwise"):
+            assert (name in text) == own
+        found.append(jax.jit(slopes)(*state, data))
+    for ours, plain in zip(found[1], found[0], strict=True):
+        np.testing.assert_allclose(ours, plain, rtol=2e-3, atol=2e-3)
 
 
 def _slopes(shapes: list[tuple[int, ...]]) -> tuple[list[Any], bool]:
