@@ -12,7 +12,7 @@ import contextlib
 import importlib
 import importlib.util
 
-from benchmarks import data_path
+from benchmarks import blocks, data_path
 from benchmarks.processes import Process
 from benchmarks.programs import (
     ACROSS_TARGET,
@@ -36,11 +36,11 @@ def run(scale: Scale, only: str = "", engine: str = "jax") -> list[Result]:
 
     Args:
         scale: how much to run.
-        only: a theme or part of a case's name.
+        only: a theme or part of a case's name; "" for all but the theme "layers".
         engine: what both packages run on.  The environment variable KERAS_BACKEND must say the same.
     """
     results = []
-    programs = {**PROGRAMS, **data_path.PROGRAMS}
+    programs = {**PROGRAMS, **data_path.PROGRAMS, **(blocks.PROGRAMS if only else {})}
     with contextlib.ExitStack() as until_all_ran:
         processes: dict[str, Process] = {}
         for name, (theme, builder, target) in programs.items():

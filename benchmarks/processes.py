@@ -106,9 +106,9 @@ def _build(source: str, case: str, scale: Scale) -> tuple[Any, int]:
     if hasattr(module, "BY_HAND"):
         made: tuple[Any, int] = module.BY_HAND[case](scale)
         return made
-    from benchmarks import data_path, programs
+    from benchmarks import blocks, data_path, programs
 
-    made = {**vars(programs), **vars(data_path)}[case](module, scale)
+    made = {**vars(programs), **vars(data_path), **blocks.BUILDERS}[case](module, scale)
     return made
 
 

@@ -14,7 +14,17 @@ import numpy as np
 import pytest
 
 import hornbeam
-from benchmarks import beside_keras, data_path, deep, dispatch, gpu, importing, memory, programs
+from benchmarks import (
+    beside_keras,
+    blocks,
+    data_path,
+    deep,
+    dispatch,
+    gpu,
+    importing,
+    memory,
+    programs,
+)
 from benchmarks.processes import Process
 from benchmarks.programs import PROGRAMS
 from benchmarks.timing import TINY, Result, alternate, human, save, table
@@ -22,7 +32,7 @@ from hornbeam.backends import jax as jax_backend
 from hornbeam.backends import registry
 from tests.engines import ENGINES
 
-ALL_PROGRAMS = {**PROGRAMS, **data_path.PROGRAMS}
+ALL_PROGRAMS = {**PROGRAMS, **data_path.PROGRAMS, **blocks.PROGRAMS}
 
 
 @pytest.mark.parametrize("name", ALL_PROGRAMS)
