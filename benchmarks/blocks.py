@@ -1,6 +1,6 @@
 """Small models of many kinds of layers, their fits and predictions, to find what is slow.
 
-They run when they are asked for (``make bench ARGS=layers``, or part of a kind's name): it takes a while.
+They run when they are asked for (``make bench ARGS=layers``, or part of a kind's name), for minutes.
 A target of 1 says no more than: not slower than Keras.
 """
 
